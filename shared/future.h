@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cassert>
+#include <chrono>
+#include <cstdint>
+#include <new>
+#include <optional>
+#include <utility>
+
+#include "shared/outcome.h"
+#include "shared/task.h"
+
+/// The caller's end of one accepted task.
+namespace twinpool {
+
+using Clock = std::chrono::steady_clock;
+
+/// When a task was accepted, begun and settled, in nanoseconds of the steady clock. Taken for sampled tasks
+/// only
+/// (`PoolOptions::timing`); `started_ns` is 0 when the task never ran.
+struct TaskTiming {
+  std::int64_t submitted_ns = 0;
+  std::int64_t started_ns = 0;
+  std::int64_t settled_ns = 0;
+};
+
+/// What a pool keeps for a Future. One per accepted task; it outlives the pool for as long as its Future
+/// does.
+///
+/// Threads: `ready` and `wait_until` from any thread; `take` and `release` once, from one thread, and nothing
+/// after it.
+class TaskState {
+ public:
+  /// Whether the task has settled.
+  [[nodiscard]] virtual bool ready() const noexcept = 0;
+  /// Waits until the task has settled or `deadline` has passed (no deadline: as long as it takes). Gives:
+  /// ready().
+  virtual bool wait_until(std::optional<Clock::time_point> deadline) noexcept = 0;
+  /// Requires ready(). The times of a sampled task.
+  [[nodiscard]] virtual std::optional<TaskTiming> timing() const noexcept = 0;
+  /// Requires ready(). Constructs the value at `to` and gives nothing, or gives the failure. Releases the
+  /// state.
+  [[nodiscard]] virtual std::optional<Failure> take(const ResultType& type, void* to) = 0;
+  /// The Future is gone; the task goes on, its outcome is counted and dropped.
+  virtual void release() noexcept = 0;
+
+ protected:
+  ~TaskState() = default;
+};
+
+/// The one result of one task (C1). Move-only.
+///
+/// A dropped Future does not stop its task and its destructor does not wait. A Future may outlive its pool:
+/// it has then settled. Threads: one thread at a time.
+template <typename T>
+class [[nodiscard]] Future {
+ public:
+  Future() = default;
+  explicit Future(TaskState* state) : state_(state) {}
+  Future(Future&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+  Future& operator=(Future&& other) noexcept {
+    if (this != &other) {
+      reset();
+      state_ = std::exchange(other.state_, nullptr);
+    }
+    return *this;
+  }
+  ~Future() { reset(); }
+
+  /// Whether a result can still be taken. Everything below but the destructor requires it.
+  [[nodiscard]] bool valid() const noexcept { return state_ != nullptr; }
+  /// Whether get() would return at once.
+  [[nodiscard]] bool ready() const noexcept { return state().ready(); }
+  /// Waits until the task has settled.
+  void wait() const noexcept { state().wait_until(std::nullopt); }
+  /// Waits at most until `deadline`. Gives: whether the task has settled.
+  bool wait_until(Clock::time_point deadline) const noexcept { return state().wait_until(deadline); }
+  /// Waits at most `limit`. Gives: whether the task has settled.
+  bool wait_for(std::chrono::nanoseconds limit) const noexcept { return wait_until(Clock::now() + limit); }
+  /// Requires ready(). When the task waited and ran, if it was sampled.
+  [[nodiscard]] std::optional<TaskTiming> timing() const noexcept { return state().timing(); }
+
+  /// Waits, then gives the value or the failure, and leaves the Future without a result.
+  [[nodiscard]] Outcome<T> outcome() {
+    TaskState* const taken = std::exchange(state_, nullptr);
+    assert(taken != nullptr && "the result of a Future can be taken once");
+    taken->wait_until(std::nullopt);
+    Storage storage;
+    if (auto failure = taken->take(detail::kResultType<T>, storage.bytes)) return std::move(*failure);
+    T* const value = std::launder(reinterpret_cast<T*>(storage.bytes));
+    Outcome<T> outcome(std::move(*value));
+    value->~T();
+    return outcome;
+  }
+  /// Waits, then gives the value.
+  ///
+  /// Errors: throws TaskError when the task failed.
+  T get() {
+    auto result = outcome();
+    if (!result) throw TaskError(std::move(result).take_failure());
+    return std::move(result).value();
+  }
+
+ private:
+  struct Storage {
+    alignas(T) std::byte bytes[sizeof(T)];
+  };
+  [[nodiscard]] TaskState& state() const noexcept {
+    assert(state_ != nullptr && "this Future has no task");
+    return *state_;
+  }
+  void reset() noexcept {
+    if (state_ != nullptr) std::exchange(state_, nullptr)->release();
+  }
+
+  TaskState* state_ = nullptr;
+};
+
+}  // namespace twinpool

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/histogram.h"
+
+/// What a pool knows about itself (C13).
+namespace twinpool {
+
+enum class WorkerState : std::uint8_t {
+  kStarting,  ///< made, has not looked for a task yet
+  kIdle,      ///< looks for a task or sleeps
+  kBusy,      ///< runs a task
+  kLost,      ///< dead, its replacement not there yet
+  kStopped,   ///< ended with the pool
+};
+[[nodiscard]] std::string_view name_of(WorkerState state);
+
+/// One worker's place in the pool; a replacement takes over the place and its counts.
+struct WorkerStats {
+  int index = 0;
+  int id = 0;  ///< process id (processes) or thread id (threads) of who works there now; 0: nobody
+  WorkerState state = WorkerState::kStarting;
+  std::uint64_t tasks = 0;           ///< finished here, with a value or an exception
+  std::chrono::nanoseconds busy{0};  ///< running tasks; estimated from the sampled ones
+  std::uint64_t restarts = 0;
+  std::string last_death;  ///< "was killed by SIGSEGV while running 'parse'"; empty: none died here
+};
+
+/// A snapshot in which submitted = completed + failed + cancelled + timed_out + lost + rejected_later +
+/// pending.
+///
+/// Each task is counted in exactly one of these. `pending` is what has been accepted and not been seen to
+/// settle.
+struct PoolStats {
+  std::uint64_t submitted = 0;  ///< accepted tasks
+  std::uint64_t completed = 0;  ///< gave a value
+  std::uint64_t failed = 0;     ///< threw, or their result was refused (too large, out of memory)
+  std::uint64_t cancelled = 0;
+  std::uint64_t timed_out = 0;
+  std::uint64_t lost = 0;            ///< worker_lost
+  std::uint64_t rejected_later = 0;  ///< accepted, then ended by stop(): pool_closed
+  std::uint64_t pending = 0;
+
+  std::uint64_t refused = 0;  ///< submissions that were refused; none of them ran (C2)
+  bool degraded = false;      ///< workers die faster than they may be replaced (C4)
+  std::uint64_t worker_deaths = 0;
+  std::uint64_t shared_bytes_in_use = 0;  ///< payload memory handed out now
+  std::uint64_t shared_bytes_limit = 0;   ///< 0: the pool has no such memory
+  std::vector<WorkerStats> workers;
+
+  Histogram waiting;  ///< accepted until begun, of sampled tasks since the last reset
+  Histogram running;  ///< begun until settled, of the same tasks
+
+  /// Workers that are there and can run tasks.
+  [[nodiscard]] int workers_alive() const;
+};
+
+}  // namespace twinpool
