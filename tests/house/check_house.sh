@@ -24,34 +24,37 @@ for entry in *; do
 done >>"$breaches"
 
 # Include directions. Only quoted or <twinpool/...> includes can reach a room; a "../" path would hide which.
-files_of shared threads processes bench | grep -E '\.(h|hpp|ipp|cpp)$' | while IFS= read -r file; do
-  awk -v file="$file" '
-    function breach(rule) { printf "%s: %s\n", file, rule }
-    BEGIN {
-      allowed["shared"] = " shared "
-      allowed["threads"] = " threads shared "
-      allowed["processes"] = " processes shared "
-      allowed["bench"] = " bench threads processes shared "
-      own = file; sub(/\/.*/, "", own)
-    }
-    /^[ \t]*#[ \t]*include/ {
-      path = $0
-      if (!match(path, /["<][^">]*[">]/)) next
-      quoted = substr(path, RSTART, 1) == "\""
-      path = substr(path, RSTART + 1, RLENGTH - 2)
-      sub(/^twinpool\//, "", path)
-      room = path; sub(/\/.*/, "", room)
-      known = room ~ /^(shared|threads|processes|bench|tests|scripts)$/ && path ~ /\//
-      if (quoted && !known) breach("includes \"" path "\", which is not written from the repository root")
-      if (known && index(allowed[own], " " room " ") == 0) breach(own "/ must not include " room "/ (" path ")")
-      if (known) seen[room] = 1
-    }
-    END {
-      # bench/micro measures the twins bare, beside the command and not as part of it.
-      if (seen["threads"] && seen["processes"] && file !~ /^bench\/(backend\.|micro\/)/)
-        breach("names both twins; in the product only bench/backend.* does")
-    }' "$file"
-done >>"$breaches"
+# (/dev/null is there so that awk never waits on standard input.)
+files_of shared threads processes bench | grep -E '\.(h|hpp|ipp|cpp)$' | xargs awk '
+  function breach(rule) { printf "%s: %s\n", FILENAME, rule }
+  BEGIN {
+    allowed["shared"] = " shared "
+    allowed["threads"] = " threads shared "
+    allowed["processes"] = " processes shared "
+    allowed["bench"] = " bench threads processes shared "
+  }
+  FNR == 1 {
+    own = FILENAME
+    sub(/\/.*/, "", own)
+    seen_threads = seen_processes = 0
+  }
+  /^[ \t]*#[ \t]*include/ {
+    if (!match($0, /["<][^">]*[">]/)) next
+    quoted = substr($0, RSTART, 1) == "\""
+    path = substr($0, RSTART + 1, RLENGTH - 2)
+    sub(/^twinpool\//, "", path)
+    room = path
+    sub(/\/.*/, "", room)
+    known = room ~ /^(shared|threads|processes|bench|tests|scripts)$/ && path ~ /\//
+    if (quoted && !known) breach("includes \"" path "\", which is not written from the repository root")
+    if (!known) next
+    if (index(allowed[own], " " room " ") == 0) breach(own "/ must not include " room "/ (" path ")")
+    if (room == "threads") seen_threads = 1
+    if (room == "processes") seen_processes = 1
+    # bench/micro measures the twins bare, beside the command and not as part of it.
+    if (seen_threads && seen_processes && own == "bench" && FILENAME !~ /^bench\/(backend\.|micro\/)/)
+      breach("names both twins; in the product only bench/backend.* does")
+  }' /dev/null >>"$breaches"
 
 # The same directions among the targets.
 for rule in 'shared threads|processes|bench' 'threads processes|bench' 'processes threads|bench'; do
@@ -68,9 +71,7 @@ files_of shared threads processes bench tests | grep -E '/[^/]*(utils?|common|he
   files_of shared threads processes bench tests | grep -E '\.(h|hpp|ipp|c|cpp|sh|cmake|cmake\.in)$|CMakeLists\.txt$'
   files_of scripts .ci
   echo CMakeLists.txt
-} | while IFS= read -r file; do
-  head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2\.0' || echo "$file: no SPDX line"
-done >>"$breaches"
+} | xargs grep -L 'SPDX-License-Identifier: Apache-2\.0' | sed 's/$/: no SPDX line/' >>"$breaches"
 
 cat "$breaches"
 [ ! -s "$breaches" ]
