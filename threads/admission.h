@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "shared/cpu_aware_spin.h"
+#include "shared/futex.h"
+#include "shared/future.h"
+
+/// How many tasks are accepted and not settled yet, and whether one more may come in (C9).
+namespace twinpool::threads {
+
+/// Counts accepted tasks against a limit. How many have settled is counted by those who settle them and
+/// handed in as a function `settled()`, since one counter that all write would cost each of them a cache miss
+/// a task.
+///
+/// Invariant: a task is admitted only while accepted minus settled is below the limit; and refused only when
+/// it was not at some moment of the call. Threads: all members from any thread.
+class Admission {
+ public:
+  enum class Answer : std::uint8_t { kAdmitted, kFull, kClosed };
+
+  explicit Admission(std::uint64_t limit) : limit_(limit) {}
+
+  /// Gives: kAdmitted, and then in `sequence` how many were accepted before.
+  template <typename Settled>
+  Answer admit(std::uint64_t& sequence, Settled&& settled) {
+    std::uint64_t accepted = accepted_.load(std::memory_order_relaxed);
+    for (;;) {
+      if ((accepted & kClosed) != 0) return Answer::kClosed;
+      if (over_limit(accepted, settled_seen_.load(std::memory_order_relaxed))) {
+        // The sum is taken after `accepted` was read, so when it says full, the pool was full at that
+        // reading.
+        const std::uint64_t sum = settled();
+        settled_seen_.store(sum, std::memory_order_relaxed);
+        if (over_limit(accepted, sum)) return Answer::kFull;
+      }
+      if (accepted_.compare_exchange_weak(accepted, accepted + 1, std::memory_order_acq_rel)) {
+        sequence = accepted;
+        return Answer::kAdmitted;
+      }
+    }
+  }
+
+  /// The same, waiting for room until `deadline`. `peer_cpu`: where the worker that makes room runs.
+  template <typename Settled>
+  Answer admit_when_room(std::uint64_t& sequence, Settled&& settled, Clock::time_point deadline,
+                         int peer_cpu) {
+    Answer answer = Answer::kFull;
+    const auto try_it = [&] { return (answer = admit(sequence, settled)) != Answer::kFull; };
+    if (spin_until(try_it, peer_cpu)) return answer;
+    room_waiters_.fetch_add(1, std::memory_order_seq_cst);  // pairs with made_room
+    for (bool in_time = true;;) {
+      const std::uint32_t turn = room_turn_.load(std::memory_order_acquire);
+      if (try_it() || !in_time) break;
+      in_time = futex_wait(room_turn_, turn, FutexScope::kThisProcess, deadline);
+    }
+    room_waiters_.fetch_sub(1, std::memory_order_relaxed);
+    return answer;
+  }
+
+  /// Admits over the limit: for a task that the caller runs itself because there is no room to queue it.
+  /// Gives: false when closed.
+  bool admit_beyond_limit(std::uint64_t& sequence) {
+    std::uint64_t accepted = accepted_.load(std::memory_order_relaxed);
+    do {
+      if ((accepted & kClosed) != 0) return false;
+    } while (!accepted_.compare_exchange_weak(accepted, accepted + 1, std::memory_order_acq_rel));
+    sequence = accepted;
+    return true;
+  }
+
+  /// Takes one admission back; the task never came to be.
+  void withdraw() {
+    accepted_.fetch_sub(1, std::memory_order_seq_cst);
+    made_room();
+  }
+
+  /// To be called after each settlement was counted, by a sequentially consistent store: either this sees the
+  /// waiter, or the waiter, which counts itself before it looks at the counts, sees the room.
+  void made_room() {
+    if (room_waiters_.load(std::memory_order_seq_cst) == 0) return;
+    room_turn_.fetch_add(1, std::memory_order_release);
+    futex_wake(room_turn_, 1, FutexScope::kThisProcess);
+  }
+
+  /// Refuses everything from now on, also those who wait for room.
+  void close() {
+    accepted_.fetch_or(kClosed, std::memory_order_seq_cst);
+    room_turn_.fetch_add(1, std::memory_order_release);
+    futex_wake(room_turn_, kEverybody, FutexScope::kThisProcess);
+  }
+
+  [[nodiscard]] std::uint64_t accepted() const {
+    return accepted_.load(std::memory_order_seq_cst) & ~kClosed;
+  }
+
+ private:
+  static constexpr std::uint64_t kClosed = std::uint64_t{1} << 63;
+  static constexpr int kEverybody = 0x7fffffff;
+
+  [[nodiscard]] bool over_limit(std::uint64_t accepted, std::uint64_t settled) const {
+    // Signed: `accepted` may be older than `settled`.
+    return static_cast<std::int64_t>(accepted - settled) >= static_cast<std::int64_t>(limit_);
+  }
+
+  const std::uint64_t limit_;
+  alignas(64) std::atomic<std::uint64_t> accepted_{0};
+  std::atomic<std::uint64_t> settled_seen_{0};  // never more than have settled
+  alignas(64) std::atomic<std::uint32_t> room_waiters_{0};
+  std::atomic<std::uint32_t> room_turn_{0};
+};
+
+}  // namespace twinpool::threads

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "threads/parking.h"
+
+#include <bit>
+
+#include "shared/cpu_aware_spin.h"
+#include "shared/futex.h"
+
+namespace twinpool::threads {
+
+static_assert(kMaxWorkers % 64 == 0);
+
+Parking::Parking(int workers) : doors_(std::make_unique<Door[]>(static_cast<std::size_t>(workers))) {}
+
+bool Parking::try_search() noexcept {
+  std::uint32_t now = gate_.load(std::memory_order_relaxed);
+  while ((now & kSearching) == 0) {
+    if (gate_.compare_exchange_weak(now, now | kSearching, std::memory_order_seq_cst)) return true;
+  }
+  return false;
+}
+
+void Parking::lie_down(int worker, bool searching) noexcept {
+  const auto index = static_cast<std::size_t>(worker);
+  doors_[index].word.store(Door::kAsleep, std::memory_order_relaxed);
+  // Release: the door is closed before anybody may open it.
+  asleep_[index / kBitsPerWord].fetch_or(std::uint64_t{1} << (index % kBitsPerWord),
+                                         std::memory_order_release);
+  gate_.fetch_add(kOneSleeper - (searching ? kSearching : 0), std::memory_order_seq_cst);
+}
+
+Parking::Woken Parking::wait_at_door(int worker) noexcept {
+  auto& word = doors_[static_cast<std::size_t>(worker)].word;
+  for (;;) {
+    const std::uint32_t now = word.load(std::memory_order_acquire);  // pairs with open_door
+    if (now == Door::kSearch) return Woken::kToSearch;
+    if (now == Door::kEnd) return Woken::kToEnd;
+    futex_wait(word, Door::kAsleep, FutexScope::kThisProcess);
+  }
+}
+
+void Parking::wake_one(int preferred) noexcept {
+  std::uint32_t now = gate();
+  while ((now & kSearching) == 0 && now >= kOneSleeper) {
+    if (gate_.compare_exchange_weak(now, now - kOneSleeper + kSearching, std::memory_order_seq_cst)) {
+      open_door(take_sleeper(preferred), Door::kSearch);
+      return;
+    }
+  }
+}
+
+void Parking::wake_all() noexcept {
+  std::uint32_t now = gate();
+  while (now >= kOneSleeper) {
+    if (gate_.compare_exchange_weak(now, now - kOneSleeper, std::memory_order_seq_cst)) {
+      open_door(take_sleeper(-1), Door::kEnd);
+      now = gate();
+    }
+  }
+}
+
+bool Parking::take(int worker) noexcept {
+  const auto index = static_cast<std::size_t>(worker);
+  const std::uint64_t bit = std::uint64_t{1} << (index % kBitsPerWord);
+  return (asleep_[index / kBitsPerWord].fetch_and(~bit, std::memory_order_acq_rel) & bit) != 0;
+}
+
+int Parking::take_sleeper(int preferred) noexcept {
+  // A worker that is about to sleep takes its own wake-up rather than disturb another.
+  if (preferred >= 0 && take(preferred)) return preferred;
+  for (;; pause_cpu()) {
+    // The lowest number first: with little to do the same few workers run, and the others stay cold.
+    for (std::size_t i = 0; i < asleep_.size(); ++i) {
+      const std::uint64_t bits = asleep_[i].load(std::memory_order_relaxed);
+      if (bits == 0) continue;
+      const int worker = static_cast<int>(i) * kBitsPerWord + std::countr_zero(bits);
+      if (take(worker)) return worker;
+    }
+  }
+}
+
+void Parking::open_door(int worker, std::uint32_t why) noexcept {
+  auto& word = doors_[static_cast<std::size_t>(worker)].word;
+  word.store(why, std::memory_order_release);
+  wakeups_.fetch_add(1, std::memory_order_relaxed);
+  futex_wake(word, 1, FutexScope::kThisProcess);
+}
+
+}  // namespace twinpool::threads

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "threads/pool_core.h"
+
+#include <climits>
+#include <cstdlib>
+#include <new>
+
+#include "shared/futex.h"
+
+namespace twinpool::threads {
+namespace {
+
+constexpr std::uint64_t kAlwaysSampled = 4096;  // see Timing::kSampled
+constexpr std::uint64_t kSampleOneIn = 16;
+
+std::uint64_t limit_of(const PoolOptions& options) {
+  return static_cast<std::uint64_t>(options.workers) + options.queue_capacity;
+}
+
+}  // namespace
+
+PoolCore::PoolCore(const PoolOptions& options)
+    : options_(options),
+      ring_(limit_of(options)),
+      arena_(*this),
+      admission_(limit_of(options)),
+      parking_(options.workers),
+      workers_there_(static_cast<std::uint32_t>(options.workers)),
+      shared_bytes_(std::make_shared<std::atomic<std::uint64_t>>(0)) {
+  for (int i = 0; i < options.workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
+}
+
+void PoolCore::drop_reference() noexcept {
+  if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+}
+
+void PoolCore::release_hold() noexcept {
+  if (arena_.release_hold()) drop_reference();
+}
+
+void PoolCore::retire() noexcept {
+  // Futures that are released while the stripes are added up take their reference off before the sum is in:
+  // the bias keeps the count from reaching 0 meanwhile.
+  constexpr std::int64_t kBias = std::int64_t{1} << 61;
+  references_.fetch_add(kBias, std::memory_order_relaxed);
+  const std::int64_t change = arena_.retire() - kBias - 1;
+  if (references_.fetch_add(change, std::memory_order_acq_rel) + change == 0) delete this;
+}
+
+bool PoolCore::sampled(std::uint64_t sequence) const noexcept {
+  return options_.timing == Timing::kEvery || sequence < kAlwaysSampled || sequence % kSampleOneIn == 0;
+}
+
+std::uint64_t PoolCore::tasks_per_sample() const noexcept {
+  return options_.timing == Timing::kEvery || admission_.accepted() <= kAlwaysSampled ? 1 : kSampleOneIn;
+}
+
+std::uint64_t PoolCore::settled() const noexcept {
+  std::uint64_t sum = rejected_.load(std::memory_order_seq_cst);
+  for (const auto& worker : workers_) {
+    sum += worker->counts().completed.load(std::memory_order_seq_cst);
+    sum += worker->counts().failed.load(std::memory_order_seq_cst);
+  }
+  return sum;
+}
+
+Admission::Answer PoolCore::admit(bool nested, std::uint64_t& sequence, bool& beyond_limit) {
+  using Answer = Admission::Answer;
+  const auto settled_now = [this] { return settled(); };
+  const Answer answer = admission_.admit(sequence, settled_now);
+  if (answer != Answer::kFull) return answer;
+  if (nested) {
+    // A worker must not wait for room that only workers make.
+    beyond_limit = true;
+    return admission_.admit_beyond_limit(sequence) ? Answer::kAdmitted : Answer::kClosed;
+  }
+  if (options_.when_full == WhenFull::kRefuse) return answer;
+  return admission_.admit_when_room(sequence, settled_now, Clock::now() + options_.block_limit, worker_cpu());
+}
+
+TaskSlot& PoolCore::make_slot(const Call& call, std::uint64_t sequence) {
+  TaskSlot* slot = nullptr;
+  try {
+    slot = &arena_.acquire();
+    const bool with_times = sampled(sequence);
+    if (with_times) slot->times() = {.submitted_ns = now_ns(), .started_ns = 0, .settled_ns = 0};
+    slot->fill(call, with_times);
+  } catch (...) {
+    if (slot != nullptr) {
+      arena_.give_back(*slot);
+      release_hold();
+    }
+    admission_.withdraw();
+    announce();
+    throw;
+  }
+  return *slot;
+}
+
+std::optional<SubmitError> PoolCore::submit(const Call& call, TaskState*& accepted) {
+  Worker* worker = Worker::current();
+  if (worker != nullptr && &worker->core() != this) worker = nullptr;
+  std::uint64_t sequence = 0;
+  bool run_here = false;
+  const auto answer = admit(worker != nullptr, sequence, run_here);
+  if (answer != Admission::Answer::kAdmitted) {
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    return answer == Admission::Answer::kClosed ? SubmitError::kClosed : SubmitError::kQueueFull;
+  }
+  TaskSlot& slot = make_slot(call, sequence);
+  accepted = &slot;
+  if (worker == nullptr) {
+    ring_.push(&slot);
+  } else if (run_here || !worker->deque().push(&slot)) {
+    worker->execute(slot);
+    return std::nullopt;
+  }
+  // The pool was stopped after the task had been admitted: whoever emptied the queues may have missed it.
+  if (!parking_.published()) reject_queued();
+  return std::nullopt;
+}
+
+TaskSlot* PoolCore::steal(int thief) noexcept {
+  const int count = workers();
+  for (int i = 1; i < count; ++i) {
+    if (TaskSlot* const slot = worker((thief + i) % count).deque().steal()) return slot;
+  }
+  return nullptr;
+}
+
+bool PoolCore::has_task() const noexcept {
+  if (ring_.has_item()) return true;
+  for (const auto& worker : workers_) {
+    if (worker->deque().has_item()) return true;
+  }
+  return false;
+}
+
+void PoolCore::advance(Phase to) noexcept {
+  Phase now = phase_.load(std::memory_order_relaxed);
+  while (now < to && !phase_.compare_exchange_weak(now, to, std::memory_order_seq_cst)) {
+  }
+}
+
+bool PoolCore::drain(std::optional<Clock::time_point> deadline) {
+  advance(Phase::kDraining);
+  admission_.close();
+  for (bool in_time = true;;) {
+    const std::uint32_t turn = idle_turn_.load(std::memory_order_acquire);
+    // A worker that counted as a sleeper before this has settled its tasks visibly; a later one will announce
+    // itself.
+    parking_.meet_sleepers();
+    if (settled() == admission_.accepted()) return true;
+    if (!in_time) return false;
+    in_time = futex_wait(idle_turn_, turn, FutexScope::kThisProcess, deadline);
+  }
+}
+
+void PoolCore::announce() noexcept {
+  if (phase_.load(std::memory_order_seq_cst) == Phase::kOpen) return;
+  idle_turn_.fetch_add(1, std::memory_order_release);
+  futex_wake(idle_turn_, INT_MAX, FutexScope::kThisProcess);
+}
+
+void PoolCore::worker_idle() noexcept { announce(); }
+
+void PoolCore::end_workers() {
+  advance(Phase::kEnded);
+  parking_.end();
+}
+
+void PoolCore::close() {
+  admission_.close();
+  advance(Phase::kStopping);
+  parking_.set_stopping();
+  reject_queued();
+  parking_.end();
+}
+
+void PoolCore::reject(TaskSlot& slot) noexcept {
+  slot.drop_arguments();
+  if ((slot.word() & slot_bits::kSampled) != 0) slot.times().settled_ns = now_ns();
+  rejected_.fetch_add(1, std::memory_order_seq_cst);
+  const std::uint32_t before = slot.finish(slot_bits::kRejected);
+  if ((before & slot_bits::kAbandoned) != 0)
+    rejected_.fetch_sub(1, std::memory_order_seq_cst);  // counted there
+  if ((before & slot_bits::kHeld) == 0) {
+    slot.clear(slot_bits::kRejected);
+    arena_.give_back(slot);
+  }
+  announce();
+}
+
+void PoolCore::reject_queued() noexcept {
+  while (TaskSlot* const slot = ring_.pop()) reject(*slot);
+  for (const auto& worker : workers_) {
+    while (worker->deque().has_item()) {
+      if (TaskSlot* const slot = worker->deque().steal()) reject(*slot);
+    }
+  }
+}
+
+void PoolCore::abandon_running() {
+  for (const auto& worker : workers_) static_cast<void>(worker->running());  // see Worker::execute
+  arena_.for_each([this](TaskSlot& slot) {
+    if ((slot.word() & slot_bits::kFinished) != 0) return;
+    rejected_.fetch_add(1, std::memory_order_seq_cst);
+    if (!slot.abandon()) rejected_.fetch_sub(1, std::memory_order_seq_cst);
+  });
+  announce();
+}
+
+bool PoolCore::stuck(int index) const {
+  const TaskSlot* const slot = worker(index).running();
+  return slot != nullptr &&
+         (slot->word() & (slot_bits::kAbandoned | slot_bits::kFinished)) == slot_bits::kAbandoned;
+}
+
+void PoolCore::worker_left() noexcept {
+  workers_there_.fetch_sub(1, std::memory_order_release);
+  futex_wake(workers_there_, INT_MAX, FutexScope::kThisProcess);
+}
+
+bool PoolCore::wait_for_workers(std::optional<Clock::time_point> deadline) {
+  for (;;) {
+    const std::uint32_t there = workers_there_.load(std::memory_order_acquire);
+    if (there == 0) return true;
+    if (!futex_wait(workers_there_, there, FutexScope::kThisProcess, deadline)) {
+      return workers_there_.load(std::memory_order_acquire) == 0;
+    }
+  }
+}
+
+PoolStats PoolCore::stats() const {
+  PoolStats stats;
+  stats.rejected_later = rejected_.load(std::memory_order_seq_cst);
+  for (const auto& worker : workers_) {
+    stats.completed += worker->counts().completed.load(std::memory_order_seq_cst);
+    stats.failed += worker->counts().failed.load(std::memory_order_seq_cst);
+    stats.workers.push_back(worker->stats());
+    worker->add_latency(stats.waiting, stats.running);
+  }
+  // What has settled was read first, so it cannot be more than what was accepted; but for a task that stop()
+  // and its worker settle at this very moment, which for an instant counts on both sides.
+  const std::uint64_t settled_sum = stats.completed + stats.failed + stats.rejected_later;
+  const std::uint64_t accepted = admission_.accepted();
+  stats.pending = accepted > settled_sum ? accepted - settled_sum : 0;
+  stats.submitted = settled_sum + stats.pending;
+  stats.refused = refused_.load(std::memory_order_relaxed);
+  stats.shared_bytes_in_use = shared_bytes_->load(std::memory_order_relaxed);
+  const std::lock_guard lock(latency_);
+  stats.waiting = stats.waiting.since(waiting_before_);
+  stats.running = stats.running.since(running_before_);
+  return stats;
+}
+
+void PoolCore::reset_latency() {
+  const std::lock_guard lock(latency_);
+  waiting_before_ = {};
+  running_before_ = {};
+  for (const auto& worker : workers_) worker->add_latency(waiting_before_, running_before_);
+}
+
+std::shared_ptr<const SharedBlock> PoolCore::allocate_shared(std::size_t bytes) {
+  if (bytes > SIZE_MAX - 2 * kBufferAlignment) throw std::bad_alloc();
+  // calloc, because large blocks come from it zero-filled without being touched.
+  void* const memory = std::calloc(1, bytes + 2 * kBufferAlignment);
+  if (memory == nullptr) throw std::bad_alloc();
+  const auto at = (reinterpret_cast<std::uintptr_t>(memory) + kBufferAlignment - 1) & ~(kBufferAlignment - 1);
+  SharedBlock* block = nullptr;
+  try {
+    block =
+        new SharedBlock{.data = reinterpret_cast<std::byte*>(at), .bytes = bytes, .offset = 0, .home = this};
+  } catch (...) {
+    std::free(memory);
+    throw;
+  }
+  shared_bytes_->fetch_add(bytes, std::memory_order_relaxed);
+  // On failure shared_ptr's constructor calls the deleter.
+  return std::shared_ptr<const SharedBlock>(block, [memory, in_use = shared_bytes_](const SharedBlock* gone) {
+    in_use->fetch_sub(gone->bytes, std::memory_order_relaxed);
+    delete gone;
+    std::free(memory);
+  });
+}
+
+}  // namespace twinpool::threads

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "shared/options.h"
+#include "shared/pool.h"
+#include "threads/admission.h"
+#include "threads/parking.h"
+#include "threads/slot.h"
+#include "threads/task_queue.h"
+#include "threads/worker.h"
+
+/// What a pool, its worker threads and the Futures of its tasks share, and what lives until the last of them
+/// is gone.
+namespace twinpool::threads {
+
+[[nodiscard]] inline std::int64_t now_ns() noexcept {
+  return std::chrono::nanoseconds(Clock::now().time_since_epoch()).count();
+}
+
+/// The parts of a pool and the ways between them.
+///
+/// Lifetime: counted. The pool holds one reference and each worker thread one, so that a thread which never
+/// returns can be left behind. Futures are not counted one by one in one place, since all threads would write
+/// there: each thread counts what it acquires and releases in its stripe of the arena, and when the pool
+/// goes, `retire` moves the sum of the stripes, the Futures that are left, into the count. Threads:
+/// everything from any thread, but what says otherwise.
+class PoolCore {
+ public:
+  /// Gives a core with one reference, the pool's. `options` are validated.
+  static PoolCore& make(const PoolOptions& options) { return *new PoolCore(options); }
+  void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  void drop_reference() noexcept;
+  /// Drops the pool's reference. Requires: nobody submits any more.
+  void retire() noexcept;
+  /// A Future is gone.
+  void release_hold() noexcept;
+
+  /// Accepts a task. Errors: C2; what copying an argument throws.
+  std::optional<SubmitError> submit(const Call& call, TaskState*& accepted);
+
+  // The end.
+  /// Refuses new tasks and waits until the accepted ones have settled. Gives: false when `deadline` passed
+  /// first.
+  bool drain(std::optional<Clock::time_point> deadline);
+  /// Sends the workers home. Requires: nothing is queued.
+  void end_workers();
+  /// Refuses new tasks and settles the queued ones as pool_closed; workers go home once their task is done.
+  void close();
+  /// Gives: false when `deadline` passed before all workers had left.
+  bool wait_for_workers(std::optional<Clock::time_point> deadline);
+  /// Settles what still runs as pool_closed. Requires: close().
+  void abandon_running();
+  /// Whether worker `index` is inside an abandoned task, and nobody knows when it will leave. Requires:
+  /// abandon_running().
+  [[nodiscard]] bool stuck(int index) const;
+
+  // For workers.
+  [[nodiscard]] SlotArena& arena() { return arena_; }
+  [[nodiscard]] TaskRing<TaskSlot>& ring() { return ring_; }
+  [[nodiscard]] Parking& parking() { return parking_; }
+  [[nodiscard]] Admission& admission() { return admission_; }
+  [[nodiscard]] Worker& worker(int index) const { return *workers_[static_cast<std::size_t>(index)]; }
+  [[nodiscard]] int workers() const { return static_cast<int>(workers_.size()); }
+  [[nodiscard]] TaskSlot* steal(int thief) noexcept;
+  [[nodiscard]] bool has_task() const noexcept;
+  [[nodiscard]] bool stopping() const noexcept {
+    return phase_.load(std::memory_order_seq_cst) == Phase::kStopping;
+  }
+  [[nodiscard]] bool ended() const noexcept {
+    return phase_.load(std::memory_order_seq_cst) >= Phase::kEnded;
+  }
+  /// Settles a task that nobody has begun as pool_closed.
+  void reject(TaskSlot& slot) noexcept;
+  /// A worker counts as a sleeper now.
+  void worker_idle() noexcept;
+  void worker_left() noexcept;
+  /// Where a worker last found a task after having had none: for those who wait for one.
+  void note_worker_cpu(int cpu) noexcept {
+    if (worker_cpu_.load(std::memory_order_relaxed) != cpu) worker_cpu_.store(cpu, std::memory_order_relaxed);
+  }
+  [[nodiscard]] int worker_cpu() const noexcept { return worker_cpu_.load(std::memory_order_relaxed); }
+  /// How many tasks a sampled one stands for now.
+  [[nodiscard]] std::uint64_t tasks_per_sample() const noexcept;
+
+  [[nodiscard]] PoolStats stats() const;
+  void reset_latency();
+  [[nodiscard]] std::shared_ptr<const SharedBlock> allocate_shared(std::size_t bytes);
+
+ private:
+  enum class Phase : std::uint32_t { kOpen, kDraining, kEnded, kStopping };
+
+  explicit PoolCore(const PoolOptions& options);
+  ~PoolCore() = default;
+
+  [[nodiscard]] Admission::Answer admit(bool nested, std::uint64_t& sequence, bool& beyond_limit);
+  [[nodiscard]] TaskSlot& make_slot(const Call& call, std::uint64_t sequence);
+  [[nodiscard]] bool sampled(std::uint64_t sequence) const noexcept;
+  [[nodiscard]] std::uint64_t settled() const noexcept;
+  void advance(Phase to) noexcept;
+  void reject_queued() noexcept;
+  void announce() noexcept;
+
+  const PoolOptions options_;
+  std::atomic<Phase> phase_{Phase::kOpen};
+  std::atomic<int> worker_cpu_{-1};
+  std::vector<std::unique_ptr<Worker>> workers_;
+  TaskRing<TaskSlot> ring_;
+  SlotArena arena_;
+  Admission admission_;
+  Parking parking_;
+
+  alignas(64) std::atomic<std::int64_t> references_{1};
+  std::atomic<std::uint64_t> rejected_{0};
+  std::atomic<std::uint64_t> refused_{0};
+  std::atomic<std::uint32_t> workers_there_{0};
+  std::atomic<std::uint32_t> idle_turn_{0};  // changes when a draining pool may have become empty
+  const std::shared_ptr<std::atomic<std::uint64_t>> shared_bytes_;
+
+  mutable std::mutex latency_;  // guards the two below
+  Histogram waiting_before_;
+  Histogram running_before_;
+};
+
+}  // namespace twinpool::threads

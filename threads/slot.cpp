@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "threads/slot.h"
+
+#include <algorithm>
+#include <bit>
+#include <climits>
+#include <string>
+#include <utility>
+
+#include "shared/futex.h"
+#include "threads/pool_core.h"
+#include "threads/worker.h"
+
+namespace twinpool::threads {
+namespace {
+
+using namespace slot_bits;
+
+static_assert(sizeof(TaskSlot) == 192, "three cache lines, of which a small task uses the first");
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+constexpr std::size_t result_offset(const TaskType& type) {
+  const std::size_t alignment = type.result->alignment;
+  return (type.args_size + alignment - 1) & ~(alignment - 1);
+}
+constexpr std::size_t bytes_of(const TaskType& type) { return result_offset(type) + type.result->size; }
+constexpr std::size_t alignment_of(const TaskType& type) {
+  return std::max(type.args_alignment, type.result->alignment);
+}
+constexpr bool fits_inline(const TaskType& type) {
+  return bytes_of(type) <= TaskSlot::kInlineBytes && alignment_of(type) <= TaskSlot::kInlineAlignment;
+}
+
+void free_block(std::byte* block, const TaskType& type) noexcept {
+  ::operator delete (block, std::align_val_t{alignment_of(type)});
+}
+
+/// Stands in when there is no memory for the description of an exception.
+Failure& undescribed_failure() {
+  static Failure failure{.kind = FailureKind::kOutOfMemory,
+                         .type_name = {},
+                         .message = "the task threw, and no memory was left to say what",
+                         .loss = std::nullopt};
+  return failure;
+}
+
+Failure* describe_current_exception() noexcept {
+  try {
+    return new Failure(failure_of_current_exception());
+  } catch (...) {
+    return &undescribed_failure();
+  }
+}
+
+Failure closed_failure(const TaskType& type, bool was_running) {
+  return Failure{.kind = FailureKind::kPoolClosed,
+                 .type_name = {},
+                 .message = "the pool was stopped " + std::string(was_running ? "while '" : "before '") +
+                            std::string(type.name) + (was_running ? "' still ran" : "' could run"),
+                 .loss = std::nullopt};
+}
+
+std::atomic<std::size_t> next_thread_number{0};
+constinit thread_local std::size_t this_thread_number = SIZE_MAX;
+
+}  // namespace
+
+std::byte* TaskSlot::memory() noexcept { return fits_inline(*type_) ? inline_ : block_; }
+void* TaskSlot::result() noexcept { return memory() + result_offset(*type_); }
+
+void TaskSlot::fill(const Call& call, bool sampled) {
+  type_ = call.type;
+  if (fits_inline(*type_)) {
+    call.build(call.references, inline_);
+  } else {
+    block_ =
+        static_cast<std::byte*>(::operator new (bytes_of(*type_), std::align_val_t{alignment_of(*type_)}));
+    try {
+      call.build(call.references, block_);
+    } catch (...) {
+      free_block(block_, *type_);
+      throw;
+    }
+  }
+  submitter_cpu_ = current_cpu();
+  // Nobody else refers to the slot; who takes it out of a queue sees this through the queue.
+  word_.store(kHeld | (sampled ? kSampled : 0), std::memory_order_relaxed);
+}
+
+std::uint32_t TaskSlot::run() noexcept {
+  void* const args = memory();
+  std::uint32_t bits = kValue;
+  try {
+    type_->run(args, result());
+  } catch (...) {
+    failure_ = describe_current_exception();
+    bits = kFailed;
+  }
+  type_->destroy_args(args);
+  return bits;
+}
+
+void TaskSlot::drop_arguments() noexcept { type_->destroy_args(memory()); }
+
+std::uint32_t TaskSlot::finish(std::uint32_t bits) noexcept {
+  // Release: the outcome, for the Future. Acquire: for clear(), when the Future is gone already.
+  const std::uint32_t before = word_.fetch_or(kFinished | bits, std::memory_order_acq_rel);
+  // The Future may take the outcome and give the slot back at this moment. Its memory stays while the core
+  // does, and whoever uses it next can bear a wake-up that is not for him.
+  if ((before & (kWaited | kAbandoned)) == kWaited) futex_wake(word_, INT_MAX, FutexScope::kThisProcess);
+  return before;
+}
+
+bool TaskSlot::abandon() noexcept {
+  std::uint32_t word = word_.load(std::memory_order_relaxed);
+  do {
+    if (settled(word)) return false;
+  } while (!word_.compare_exchange_weak(word, word | kAbandoned, std::memory_order_acq_rel,
+                                        std::memory_order_relaxed));
+  if ((word & kWaited) != 0) futex_wake(word_, INT_MAX, FutexScope::kThisProcess);
+  return true;
+}
+
+void TaskSlot::clear(std::uint32_t bits) noexcept {
+  if ((bits & kValue) != 0) type_->result->destroy(result());
+  if ((bits & kFailed) != 0 && failure_ != &undescribed_failure()) delete failure_;
+  if (!fits_inline(*type_)) free_block(block_, *type_);
+}
+
+bool TaskSlot::wait_until(std::optional<Clock::time_point> deadline) noexcept {
+  if (ready()) return true;
+  if (Worker* const worker = Worker::current(); worker != nullptr && &worker->core() == core_) {
+    // A worker that only slept here would be one less to run what it waits for: it runs its own descendants.
+    while (!(deadline && Clock::now() >= *deadline) && worker->run_descendant()) {
+      if (ready()) return true;
+    }
+  }
+  return wait_asleep(deadline);
+}
+
+bool TaskSlot::wait_asleep(std::optional<Clock::time_point> deadline) noexcept {
+  std::chrono::nanoseconds spin = kSpinLimit;
+  if (deadline) spin = std::min(spin, std::chrono::nanoseconds(*deadline - Clock::now()));
+  if (spin.count() > 0 && spin_until([this] { return ready(); }, core_->worker_cpu(), spin)) return true;
+  std::uint32_t word = word_.fetch_or(kWaited, std::memory_order_acquire) | kWaited;
+  while (!settled(word)) {
+    const bool in_time = futex_wait(word_, word, FutexScope::kThisProcess, deadline);
+    word = word_.load(std::memory_order_acquire);
+    if (!in_time) return settled(word);
+  }
+  return true;
+}
+
+std::optional<TaskTiming> TaskSlot::timing() const noexcept {
+  const std::uint32_t word = word_.load(std::memory_order_acquire);
+  // The worker that was left behind may be writing the times of an abandoned task now.
+  if ((word & kSampled) == 0 || (word & kAbandoned) != 0) return std::nullopt;
+  return times_;
+}
+
+std::optional<Failure> TaskSlot::take(const ResultType& type, void* to) {
+  const std::uint32_t word = word_.load(std::memory_order_acquire);
+  std::optional<Failure> failure;
+  std::uint32_t taken = 0;
+  if ((word & (kAbandoned | kRejected)) != 0) {
+    failure.emplace(closed_failure(*type_, (word & kAbandoned) != 0));
+  } else if ((word & kFailed) != 0) {
+    failure.emplace(failure_ == &undescribed_failure() ? *failure_ : std::move(*failure_));
+  } else {
+    type.relocate(to, result());
+    taken = kValue;
+  }
+  drop(taken);
+  return failure;
+}
+
+void TaskSlot::drop(std::uint32_t taken) noexcept {
+  PoolCore& core = *core_;
+  // Release: what the Future did with the outcome, for the worker of an abandoned task that clears it.
+  const std::uint32_t before = word_.fetch_and(~kHeld, std::memory_order_acq_rel);
+  if ((before & kFinished) != 0) {
+    clear(before & ~taken);
+    core.arena().give_back(*this);
+  }
+  core.release_hold();
+}
+
+SlotArena::~SlotArena() {
+  for_each([](TaskSlot& slot) { slot.~TaskSlot(); });
+  for (auto& chunk : chunks_) {
+    ::operator delete (static_cast<void*>(chunk.load(std::memory_order_relaxed)),
+                       std::align_val_t{alignof(TaskSlot)});
+  }
+}
+
+TaskSlot* SlotArena::at(std::uint32_t index) const {
+  // Chunk k holds kFirstChunk << k slots and begins at kFirstChunk * (2^k - 1).
+  const unsigned chunk = static_cast<unsigned>(std::bit_width(index / kFirstChunk + 1)) - 1;
+  const std::uint32_t begin = ((1U << chunk) - 1) * kFirstChunk;
+  return chunks_[chunk].load(std::memory_order_acquire) + (index - begin);
+}
+
+SlotArena::Stripe& SlotArena::stripe() noexcept {
+  if (this_thread_number == SIZE_MAX) {
+    this_thread_number = next_thread_number.fetch_add(1, std::memory_order_relaxed);
+  }
+  return stripes_[this_thread_number % kStripes];
+}
+
+TaskSlot* SlotArena::pop(Stripe& from) const noexcept {
+  std::uint64_t head = from.head.load(std::memory_order_acquire);  // pairs with push_chain
+  while (static_cast<std::uint32_t>(head) != kNone) {
+    TaskSlot* const slot = at(static_cast<std::uint32_t>(head));
+    const std::uint64_t pops = (head >> 32) + 1;
+    const std::uint64_t next = pops << 32 | slot->next_free.load(std::memory_order_relaxed);
+    if (from.head.compare_exchange_weak(head, next, std::memory_order_acquire)) return slot;
+  }
+  return nullptr;
+}
+
+void SlotArena::push_chain(Stripe& to, TaskSlot& first, TaskSlot& last) noexcept {
+  std::uint64_t head = to.head.load(std::memory_order_relaxed);
+  std::uint64_t next = 0;
+  do {
+    last.next_free.store(static_cast<std::uint32_t>(head), std::memory_order_relaxed);
+    next = (head >> 32) << 32 | first.index();
+  } while (!to.head.compare_exchange_weak(head, next, std::memory_order_release, std::memory_order_relaxed));
+}
+
+TaskSlot& SlotArena::split(std::uint32_t chain, Stripe& to) noexcept {
+  TaskSlot& first = *at(chain);
+  const std::uint32_t rest = first.next_free.load(std::memory_order_relaxed);
+  if (rest == kNone) return first;
+  // Almost always the stripe is still empty, and nobody has to walk to the end of the chain.
+  std::uint64_t head = to.head.load(std::memory_order_relaxed);
+  const bool empty = static_cast<std::uint32_t>(head) == kNone;
+  if (empty && to.head.compare_exchange_strong(head, (head >> 32) << 32 | rest, std::memory_order_release,
+                                               std::memory_order_relaxed)) {
+    return first;
+  }
+  TaskSlot* last = at(rest);
+  for (std::uint32_t next; (next = last->next_free.load(std::memory_order_relaxed)) != kNone;)
+    last = at(next);
+  push_chain(to, *at(rest), *last);
+  return first;
+}
+
+TaskSlot& SlotArena::acquire() {
+  Stripe& mine = stripe();
+  TaskSlot* slot = pop(mine);
+  if (slot == nullptr) slot = &acquire_from_others(mine);
+  mine.held.fetch_add(1, std::memory_order_relaxed);
+  return *slot;
+}
+
+TaskSlot& SlotArena::acquire_from_others(Stripe& mine) {
+  // Nothing but whole chains is ever taken from `returned_`, so a plain index is enough there.
+  if (const auto chain = returned_.exchange(kNone, std::memory_order_acquire); chain != kNone) {
+    return split(chain, mine);
+  }
+  for (Stripe& other : stripes_) {
+    if (&other == &mine) continue;
+    std::uint64_t head = other.head.load(std::memory_order_relaxed);
+    while (static_cast<std::uint32_t>(head) != kNone) {
+      const std::uint64_t empty = ((head >> 32) + 1) << 32 | kNone;
+      if (other.head.compare_exchange_weak(head, empty, std::memory_order_acquire)) {
+        return split(static_cast<std::uint32_t>(head), mine);
+      }
+    }
+  }
+  return construct_some(mine);
+}
+
+TaskSlot& SlotArena::construct_some(Stripe& mine) {
+  const std::lock_guard lock(growing_);
+  const unsigned chunk = static_cast<unsigned>(std::bit_width(constructed_ / kFirstChunk + 1)) - 1;
+  if (chunk >= kMaxChunks) throw std::bad_alloc();
+  if (chunks_[chunk].load(std::memory_order_relaxed) == nullptr) {
+    const std::size_t bytes = sizeof(TaskSlot) * (std::size_t{kFirstChunk} << chunk);
+    // Not constructed yet: pages of a large chunk cost memory only once their slots are used.
+    chunks_[chunk].store(static_cast<TaskSlot*>(::operator new (bytes, std::align_val_t{alignof(TaskSlot)})),
+                         std::memory_order_release);
+  }
+  static_assert(kFirstChunk % kFreshAtOnce == 0, "a batch lies in one chunk");
+  TaskSlot* const first = at(constructed_);
+  for (std::uint32_t i = 0; i < kFreshAtOnce; ++i) {
+    auto* const slot = ::new (static_cast<void*>(first + i)) TaskSlot(core_, constructed_ + i);
+    slot->next_free.store(constructed_ + i + 1, std::memory_order_relaxed);
+  }
+  constructed_ += kFreshAtOnce;
+  push_chain(mine, first[1], first[kFreshAtOnce - 1]);
+  return *first;
+}
+
+void SlotArena::give_back(TaskSlot& slot) noexcept { push_chain(stripe(), slot, slot); }
+
+void SlotArena::give_back_chain(TaskSlot& first, TaskSlot& last) noexcept {
+  std::uint32_t head = returned_.load(std::memory_order_relaxed);
+  do {
+    last.next_free.store(head, std::memory_order_relaxed);
+  } while (!returned_.compare_exchange_weak(head, first.index(), std::memory_order_release,
+                                            std::memory_order_relaxed));
+}
+
+bool SlotArena::release_hold() noexcept {
+  // Release: all that this thread did with the arena comes before its end. Below half of kRetired lies what
+  // threads of this stripe released more than they acquired.
+  return stripe().held.fetch_sub(1, std::memory_order_acq_rel) >= kRetired / 2;
+}
+
+std::int64_t SlotArena::retire() noexcept {
+  std::int64_t held = 0;
+  for (Stripe& stripe : stripes_) held += stripe.held.fetch_add(kRetired, std::memory_order_acq_rel);
+  return held;
+}
+
+std::uint32_t SlotArena::constructed() const {
+  const std::lock_guard lock(growing_);
+  return constructed_;
+}
+
+}  // namespace twinpool::threads

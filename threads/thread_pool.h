@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "shared/pool.h"
+
+/// The thread twin.
+namespace twinpool::threads {
+
+class PoolCore;
+
+/// A pool whose workers are threads of this process.
+///
+/// Takes:   `PoolOptions`; `processes` in it is not looked at.
+/// Errors:  std::invalid_argument (see validate); std::system_error when a thread cannot be started, and then
+/// none is left. Threads: everything but the destructor is safe from any thread.
+///
+/// A task may submit to its own pool and wait: a worker that waits runs what the task has submitted. `stop`
+/// cannot end a task that never returns: after its limit the task's Future settles as pool_closed and the
+/// thread is left behind, with what it uses of the pool.
+class ThreadPool final : public Pool {
+ public:
+  explicit ThreadPool(PoolOptions options = {});
+  ~ThreadPool() override;
+
+  [[nodiscard]] Guarantees guarantees() const override;
+  [[nodiscard]] PoolStats stats() const override;
+  void reset_latency() override;
+  bool drain(std::chrono::nanoseconds limit) override;
+  bool stop(std::chrono::nanoseconds limit) override;
+
+ private:
+  std::optional<SubmitError> enqueue(const Call& call, TaskState*& accepted) override;
+  std::shared_ptr<const SharedBlock> allocate_shared(std::size_t bytes) override;
+  void start_workers();
+  void join_workers();
+
+  const PoolOptions options_;
+  PoolCore& core_;
+  std::mutex ending_;  // guards the two below
+  std::vector<std::thread> threads_;
+  std::optional<bool> ended_;  // what stop() gives, once the threads are gone
+};
+
+}  // namespace twinpool::threads

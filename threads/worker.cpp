@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "threads/worker.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "threads/pool_core.h"
+
+namespace twinpool::threads {
+namespace {
+
+/// Adds to a counter that only this thread writes.
+void count(std::atomic<std::uint64_t>& counter, std::uint64_t amount,
+           std::memory_order order = std::memory_order_relaxed) {
+  counter.store(counter.load(std::memory_order_relaxed) + amount, order);
+}
+
+std::uint64_t duration_ns(std::int64_t from, std::int64_t to) {
+  return to > from ? static_cast<std::uint64_t>(to - from) : 0;
+}
+
+}  // namespace
+
+void Worker::run() noexcept {
+  current_worker = this;
+  char name[16];
+  std::snprintf(name, sizeof name, "twinpool-w%d", index_);
+  ::pthread_setname_np(::pthread_self(), name);
+  thread_id_.store(::gettid(), std::memory_order_relaxed);
+  while (TaskSlot* const slot = next()) execute(*slot);
+  current_worker = nullptr;
+  flush_freed();
+  left_.store(true, std::memory_order_release);
+  core_.worker_left();
+}
+
+TaskSlot* Worker::next() noexcept {
+  if (core_.ended()) return nullptr;
+  if (TaskSlot* const slot = find()) return slot;
+  return find_idly();
+}
+
+TaskSlot* Worker::find() noexcept {
+  // Tasks that keep submitting to this worker's own deque must not starve the ring.
+  if (++looks_ % kRingFirstEvery == 0) {
+    if (TaskSlot* const slot = core_.ring().pop()) return slot;
+  }
+  if (TaskSlot* const slot = deque_.pop()) return slot;
+  if (TaskSlot* const slot = core_.ring().pop()) return slot;
+  return core_.steal(index_);
+}
+
+TaskSlot* Worker::find_idly() noexcept {
+  flush_freed();
+  Parking& parking = core_.parking();
+  for (bool searching = parking.try_search();;) {
+    if (searching) {
+      TaskSlot* slot = nullptr;
+      const auto look = [&] { return (slot = find()) != nullptr || core_.ended(); };
+      if (spin_until(look, submitter_cpu_)) {
+        parking.end_search();
+        if (slot == nullptr) return nullptr;
+        if (core_.has_task()) parking.published();
+        core_.note_worker_cpu(current_cpu());
+        return slot;
+      }
+    }
+    const auto look_again = [&] {
+      core_.worker_idle();
+      return core_.has_task();
+    };
+    if (parking.sleep(index_, searching, look_again) == Parking::Woken::kToEnd) return nullptr;
+    searching = true;
+  }
+}
+
+void Worker::execute(TaskSlot& slot) noexcept {
+  TaskSlot* const outer = running_.load(std::memory_order_relaxed);
+  // Pairs with PoolCore::abandon_running, which says that the pool is stopping and then looks here: either it
+  // sees that this worker runs something, or this worker sees that nothing may be begun.
+  running_.store(outer != nullptr ? outer : &slot, std::memory_order_seq_cst);
+  if (core_.stopping()) {
+    running_.store(outer, std::memory_order_release);
+    core_.reject(slot);
+    return;
+  }
+  const std::int64_t outer_mark = mark_;
+  mark_ = deque_.bottom();
+  submitter_cpu_ = slot.submitter_cpu();
+  const bool sampled = (slot.word() & slot_bits::kSampled) != 0;
+  if (sampled) slot.times().started_ns = now_ns();
+  const std::uint32_t bits = slot.run();
+  if (sampled) {
+    slot.times().settled_ns = now_ns();
+    record_times(slot.times());
+  }
+  mark_ = outer_mark;
+  settle(slot, bits);
+  running_.store(outer, std::memory_order_release);
+}
+
+bool Worker::run_descendant() noexcept {
+  TaskSlot* const slot = deque_.pop(mark_);
+  if (slot == nullptr) return false;
+  execute(*slot);
+  return true;
+}
+
+void Worker::settle(TaskSlot& slot, std::uint32_t bits) noexcept {
+  auto& counter = bits == slot_bits::kValue ? counts_.completed : counts_.failed;
+  const bool abandoned = (slot.word() & slot_bits::kAbandoned) != 0;
+  // Counted before the Future can know, so that who has the result finds room in the pool. Sequentially
+  // consistent for Admission::made_room.
+  if (!abandoned) count(counter, 1, std::memory_order_seq_cst);
+  const std::uint32_t before = slot.finish(bits);
+  if (!abandoned && (before & slot_bits::kAbandoned) != 0)
+    count(counter, UINT64_MAX);  // stop() has counted it
+  if ((before & slot_bits::kHeld) == 0) {
+    slot.clear(bits);
+    free_slot(slot);
+  }
+  core_.admission().made_room();
+}
+
+void Worker::record_times(const TaskTiming& times) noexcept {
+  const std::uint64_t ran = duration_ns(times.started_ns, times.settled_ns);
+  waiting_.record(duration_ns(times.submitted_ns, times.started_ns));
+  running_times_.record(ran);
+  count(counts_.busy_ns, ran * core_.tasks_per_sample());
+}
+
+void Worker::free_slot(TaskSlot& slot) noexcept {
+  // The list of free slots is written by submitters too: one cache miss for many slots, not for each.
+  if (freed_first_ != nullptr) {
+    slot.next_free.store(freed_first_->index(), std::memory_order_relaxed);
+  } else {
+    freed_last_ = &slot;
+  }
+  freed_first_ = &slot;
+  if (++freed_count_ == kFreedAtOnce) flush_freed();
+}
+
+void Worker::flush_freed() noexcept {
+  if (freed_first_ == nullptr) return;
+  core_.arena().give_back_chain(*freed_first_, *freed_last_);
+  freed_first_ = freed_last_ = nullptr;
+  freed_count_ = 0;
+}
+
+void Worker::add_latency(Histogram& waiting, Histogram& running) const {
+  waiting.add(waiting_);
+  running.add(running_times_);
+}
+
+WorkerStats Worker::stats() const {
+  WorkerStats stats;
+  stats.index = index_;
+  stats.id = thread_id_.load(std::memory_order_relaxed);
+  stats.tasks =
+      counts_.completed.load(std::memory_order_relaxed) + counts_.failed.load(std::memory_order_relaxed);
+  stats.busy = std::chrono::nanoseconds(counts_.busy_ns.load(std::memory_order_relaxed));
+  if (left()) {
+    stats.state = WorkerState::kStopped;
+    stats.id = 0;
+  } else if (stats.id != 0) {
+    stats.state = running() != nullptr ? WorkerState::kBusy : WorkerState::kIdle;
+  }
+  return stats;
+}
+
+}  // namespace twinpool::threads

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "shared/stats.h"
+#include "threads/slot.h"
+#include "threads/task_queue.h"
+
+/// One worker's loop: take, run, settle.
+namespace twinpool::threads {
+
+class PoolCore;
+
+/// What one worker has done. Written by that worker alone, read by anybody.
+struct alignas(64) WorkerCounts {
+  std::atomic<std::uint64_t> completed{0};
+  std::atomic<std::uint64_t> failed{0};
+  std::atomic<std::uint64_t> busy_ns{0};  // estimated from sampled tasks
+};
+
+/// Threads: run, execute, run_descendant and submit-side calls on `deque` from the worker's own thread; the
+/// rest from any.
+class Worker {
+ public:
+  Worker(PoolCore& core, int index) : core_(core), index_(index) {}
+
+  /// The worker whose thread calls; null in other threads.
+  static Worker* current() noexcept { return current_worker; }
+
+  /// The loop; returns when the pool has ended.
+  void run() noexcept;
+  /// Runs or, when the pool is stopping, rejects one task and settles it.
+  void execute(TaskSlot& slot) noexcept;
+  /// Runs the youngest waiting task that the current task (or one that it ran while waiting) has submitted.
+  ///
+  /// Only those: another task might wait for something that lies below it on this very stack.
+  bool run_descendant() noexcept;
+
+  [[nodiscard]] PoolCore& core() const { return core_; }
+  [[nodiscard]] TaskDeque<TaskSlot>& deque() { return deque_; }
+  [[nodiscard]] const WorkerCounts& counts() const { return counts_; }
+  /// The outermost task that runs here; null when none does. Sequentially consistent, see execute.
+  [[nodiscard]] TaskSlot* running() const { return running_.load(std::memory_order_seq_cst); }
+  [[nodiscard]] bool left() const { return left_.load(std::memory_order_acquire); }
+  /// Adds what this worker recorded.
+  void add_latency(Histogram& waiting, Histogram& running) const;
+  [[nodiscard]] WorkerStats stats() const;
+
+ private:
+  static inline constinit thread_local Worker* current_worker = nullptr;
+  static constexpr std::uint32_t kFreedAtOnce = 32;
+  static constexpr std::uint32_t kRingFirstEvery = 61;
+
+  [[nodiscard]] TaskSlot* next() noexcept;
+  [[nodiscard]] TaskSlot* find() noexcept;
+  [[nodiscard]] TaskSlot* find_idly() noexcept;
+  void settle(TaskSlot& slot, std::uint32_t bits) noexcept;
+  void record_times(const TaskTiming& times) noexcept;
+  void free_slot(TaskSlot& slot) noexcept;
+  void flush_freed() noexcept;
+
+  PoolCore& core_;
+  const int index_;
+  std::atomic<int> thread_id_{0};
+  std::atomic<bool> left_{false};
+
+  alignas(64) std::atomic<TaskSlot*> running_{nullptr};
+  std::int64_t mark_ = 0;  // where in the deque the current task's own submissions begin
+  std::uint32_t looks_ = 0;
+  int submitter_cpu_ = -1;  // where the last task came from
+  TaskSlot* freed_first_ = nullptr;
+  TaskSlot* freed_last_ = nullptr;
+  std::uint32_t freed_count_ = 0;
+
+  WorkerCounts counts_;
+  TaskDeque<TaskSlot> deque_;
+  HistogramCells waiting_;
+  HistogramCells running_times_;
+};
+
+}  // namespace twinpool::threads
