@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processes/launcher.h"
+
+#include <dirent.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <mutex>
+#include <stdexcept>
+#include <system_error>
+#include <vector>
+
+#include "processes/channel.h"
+#include "processes/launcher_process.h"
+#include "processes/pidfd.h"
+#include "shared/task.h"
+
+namespace twinpool::processes {
+namespace {
+
+std::mutex current_mutex;
+std::weak_ptr<Launcher> current;  // guarded by current_mutex
+
+int thread_count() {
+  DIR* const tasks = ::opendir("/proc/self/task");
+  if (tasks == nullptr)
+    throw std::system_error(errno, std::generic_category(), "count threads (/proc/self/task)");
+  int count = 0;
+  while (const dirent* entry = ::readdir(tasks)) count += entry->d_name[0] != '.' ? 1 : 0;
+  ::closedir(tasks);
+  return count;
+}
+
+}  // namespace
+
+std::shared_ptr<Launcher> Launcher::start() {
+  const std::lock_guard lock(current_mutex);
+  if (auto running = current.lock(); running != nullptr && !has_ended(running->pidfd_)) return running;
+  if (const int threads = thread_count(); threads > 1) {
+    throw std::logic_error(
+        "a process pool needs its launcher, which can only be started while the program has one thread (it "
+        "has " +
+        std::to_string(threads) +
+        " now): call twinpool::processes::Launcher::start() first thing in main and keep what it returns");
+  }
+  auto [ours, theirs] = make_channel();
+  const Descriptor self = open_pidfd(::getpid());
+  std::shared_ptr<Launcher> launcher(new Launcher);
+  launcher->known_tasks_ = TaskRegistry::count();
+  std::fflush(nullptr);  // or a child's exit would print what waits in the buffers a second time
+  const pid_t pid = ::fork();
+  if (pid < 0) throw std::system_error(errno, std::generic_category(), "fork the launcher of process pools");
+  if (pid == 0) {
+    ours = Descriptor();
+    run_launcher(theirs.get(), self.get());
+  }
+  launcher->pid_ = pid;
+  launcher->control_ = std::move(ours);
+  launcher->pidfd_ = open_pidfd(pid);
+  current = launcher;
+  return launcher;
+}
+
+Launcher::~Launcher() {
+  control_ = Descriptor();  // tells it to end
+  if (pid_ <= 0) return;
+  siginfo_t info{};
+  // ECHILD: the program reaps all its children itself, and has.
+  while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED) != 0 && errno == EINTR) {
+  }
+}
+
+Descriptor Launcher::open_pool(const Segment& segment, const ProcessOptions& options, int poke,
+                               int owner_bell) {
+  auto [ours, theirs] = make_channel();
+  const RestartOptions& restart = options.restart;
+  const OpenPool open{.restart_period_ms = restart.period.count(),
+                      .backoff_first_ms = restart.backoff_first.count(),
+                      .backoff_limit_ms = restart.backoff_limit.count(),
+                      .restart_intensity = restart.intensity,
+                      .restart_start_failures = restart.start_failures,
+                      .keep_count = static_cast<std::int32_t>(options.keep_descriptors.size())};
+  std::vector<std::byte> bytes;
+  bytes.insert(bytes.end(), bytes_of(open).begin(), bytes_of(open).end());
+  std::vector<int> descriptors{theirs.get(), segment.descriptor(), poke, owner_bell};
+  for (const std::int32_t fd : options.keep_descriptors) {
+    bytes.insert(bytes.end(), bytes_of(fd).begin(), bytes_of(fd).end());
+    descriptors.push_back(fd);
+  }
+  if (!send_message(control_.get(), bytes, descriptors)) {
+    throw std::system_error(errno, std::generic_category(),
+                            "ask the launcher (pid " + std::to_string(pid_) + ") for a supervisor");
+  }
+  return std::move(ours);
+}
+
+}  // namespace twinpool::processes

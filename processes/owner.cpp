@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processes/owner.h"
+
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <stdexcept>
+#include <system_error>
+
+#include "processes/door.h"
+#include "processes/recovery.h"
+#include "processes/task_queue.h"
+#include "processes/worker.h"
+#include "shared/cpu_aware_spin.h"
+
+namespace twinpool::processes {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Every wait looks again after so long, whatever was or was not heard.
+constexpr milliseconds kLookAgain{50};
+constexpr milliseconds kStartLimit{10'000};
+constexpr milliseconds kEndLimit{5'000};
+
+std::int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
+}
+
+/// `limit` from now, without overflow for "as long as it takes".
+Clock::time_point deadline_after(std::chrono::nanoseconds limit) {
+  const auto now = Clock::now();
+  return limit < Clock::time_point::max() - now ? now + limit : Clock::time_point::max();
+}
+
+Descriptor make_eventfd(const char* what) {
+  Descriptor fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!fd.open())
+    throw std::system_error(errno, std::generic_category(), std::string("make an eventfd for ") + what);
+  return fd;
+}
+
+}  // namespace
+
+ProcessPool::Owner::Owner(PoolOptions options)
+    : options_(validate(std::move(options))), launcher_(Launcher::start()) {
+  books_ = TaskBooks::create({.workers = options_.workers,
+                              .slots = static_cast<std::uint32_t>(options_.queue_capacity) +
+                                       static_cast<std::uint32_t>(options_.workers),
+                              .payload_bytes = options_.processes.max_shared_bytes},
+                             launcher_->known_tasks());
+  segment_ = &books_->segment();
+  try {
+    start();
+  } catch (...) {
+    if (monitor_ != nullptr) {
+      monitor_->expect_end();
+      monitor_->end_everything(kEndLimit);
+      monitor_.reset();
+    }
+    books_->orphan();
+    throw;
+  }
+}
+
+ProcessPool::Owner::~Owner() {
+  stop(options_.stop_limit);
+  books_->orphan();
+}
+
+void ProcessPool::Owner::start() {
+  poke_ = make_eventfd("the supervisor");
+  Descriptor bell = make_eventfd("the owner");
+  Descriptor socket = launcher_->open_pool(*segment_, options_.processes, poke_.get(), bell.get());
+  monitor_ =
+      std::make_unique<Monitor>(*books_, std::move(bell), std::move(socket), options_.processes.restart);
+  if (monitor_->wait_started(kStartLimit) == 0) {
+    const int error = monitor_->start_error();
+    throw std::system_error(error != 0 ? error : ETIMEDOUT, std::generic_category(),
+                            "fork the supervisor of the pool");
+  }
+  wait_for_workers();
+}
+
+void ProcessPool::Owner::wait_for_workers() {
+  const SegmentHeader& header = segment_->header();
+  const auto deadline = Clock::now() + kStartLimit;
+  for (int index = 0; index < options_.workers; ++index) {
+    const WorkerRecord& worker = segment_->worker(index);
+    while (worker.ready.load(std::memory_order_acquire) == 0) {
+      if (const auto error = header.start_errno.load(std::memory_order_acquire); error != 0) {
+        throw std::system_error(
+            static_cast<int>(error), std::generic_category(),
+            "fork worker " + std::to_string(index + 1) + " of " + std::to_string(options_.workers));
+      }
+      if (Clock::now() > deadline) {
+        throw std::system_error(
+            ETIMEDOUT, std::generic_category(),
+            "wait for worker " + std::to_string(index + 1) + " of " + std::to_string(options_.workers));
+      }
+      futex_wait(worker.ready, 0, FutexScope::kAllProcesses, Clock::now() + milliseconds(10));
+    }
+  }
+}
+
+std::optional<SubmitError> ProcessPool::Owner::refuse(SubmitError error) {
+  refused_.fetch_add(1, std::memory_order_relaxed);
+  return error;
+}
+
+std::optional<SubmitError> ProcessPool::Owner::check(const Call& call, std::size_t bytes,
+                                                     const Writer& count) const {
+  if (in_worker_process()) return SubmitError::kNested;
+  if (call.sequence >= launcher_->known_tasks()) return SubmitError::kUnknownTask;
+  for (const auto& block : const_cast<Writer&>(count).attached()) {
+    if (block->home != books_) return SubmitError::kForeignBuffer;
+  }
+  if (bytes > kInlineArguments && bytes > books_->extents().capacity()) return SubmitError::kTooLarge;
+  if (closed_hint_.load(std::memory_order_acquire)) return SubmitError::kClosed;
+  if (is_cut_off()) return SubmitError::kDegraded;
+  return std::nullopt;
+}
+
+std::optional<SubmitError> ProcessPool::Owner::enqueue(const Call& call, TaskState*& accepted) {
+  Writer count;
+  call.encode(call.references, count);
+  const std::size_t bytes = count.size();
+  if (const auto error = check(call, bytes, count)) return refuse(*error);
+  Place place;
+  if (const auto error = find_place(call, bytes, place)) return refuse(*error);
+
+  TaskRecord& record = *place.record;
+  Slot& slot = segment_->slot(TaskBooks::index_of(record));
+  const std::uint64_t hint = books_->result_hint(call.sequence);
+  const Extent result = hint > 0 ? books_->extents().allocate(hint).value_or(Extent{}) : Extent{};
+  books_->attach(record, place.arguments, result, std::move(count.attached()));
+  slot.type = call.type;
+  slot.arguments_bytes = bytes;
+  slot.arguments_offset = place.arguments.empty() ? kInline : place.arguments.offset;
+  slot.result_offset = result.empty() ? kInline : result.offset;
+  slot.result_capacity = result.bytes;
+  slot.submitted_ns = takes_times() ? now_ns() : 0;
+  try {
+    Writer writer(place.arguments.empty() ? std::span<std::byte>(slot.arguments, bytes)
+                                          : segment_->payload().subspan(place.arguments.offset, bytes));
+    call.encode(call.references, writer);
+  } catch (...) {
+    books_->abandon(&record);
+    throw;
+  }
+  if (!publish(record)) {
+    books_->abandon(&record);
+    return refuse(SubmitError::kClosed);
+  }
+  announce_work(*segment_);
+  // Between the check above and the push the last worker may have been given up: then nobody would look at
+  // the ring.
+  if (is_cut_off()) poke_supervisor();
+  accepted = &record;
+  return std::nullopt;
+}
+
+std::optional<SubmitError> ProcessPool::Owner::try_place(const Call& call, std::size_t bytes, Place& place) {
+  place.record = books_->acquire(call.type, call.sequence);
+  if (place.record == nullptr) return SubmitError::kQueueFull;
+  if (bytes <= kInlineArguments) return std::nullopt;
+  if (const auto extent = books_->allocate(bytes)) {
+    place.arguments = *extent;
+    return std::nullopt;
+  }
+  books_->abandon(place.record);
+  return SubmitError::kOutOfMemory;
+}
+
+std::optional<SubmitError> ProcessPool::Owner::find_place(const Call& call, std::size_t bytes, Place& place) {
+  auto error = try_place(call, bytes, place);
+  if (!error || options_.when_full == WhenFull::kRefuse) return error;
+  wait_for_room(deadline_after(options_.block_limit), [&] {
+    if (closed_hint_.load(std::memory_order_acquire)) {
+      error = SubmitError::kClosed;
+    } else if (is_cut_off()) {
+      error = SubmitError::kDegraded;
+    } else {
+      error = try_place(call, bytes, place);
+      return !error;
+    }
+    return true;
+  });
+  return error;
+}
+
+bool ProcessPool::Owner::publish(TaskRecord& record) {
+  const std::uint32_t index = TaskBooks::index_of(record);
+  const std::uint32_t generation = TaskBooks::generation_of(record);
+  const auto cpu = static_cast<std::uint32_t>(current_cpu() + 1);
+  SegmentHeader& header = segment_->header();
+  const std::lock_guard lock(push_mutex_);
+  if (closed_) return false;
+  // The ring has twice as many places as there are slots; only entries whose tasks have ended can fill it.
+  if (backlog(*segment_) >= segment_->ring_size()) skip_stale(*segment_);
+  if (header.owner_cpu.load(std::memory_order_relaxed) != cpu)
+    header.owner_cpu.store(cpu, std::memory_order_relaxed);
+  segment_->slot(index).word.store(SlotWord::make(generation, 0, SlotState::kQueued).bits,
+                                   std::memory_order_release);
+  push_entry(*segment_, make_ref(generation, index));
+  submitted_.store(submitted_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  return true;
+}
+
+bool ProcessPool::Owner::takes_times() {
+  if (options_.timing == Timing::kEvery) return true;
+  const std::uint64_t number = submitted_.load(std::memory_order_relaxed);
+  return number - timed_from_.load(std::memory_order_relaxed) < 4096 || number % 16 == 0;
+}
+
+bool ProcessPool::Owner::is_cut_off() const {
+  const SegmentHeader& header = segment_->header();
+  return header.degraded.load(std::memory_order_seq_cst) != 0 &&
+         header.alive.load(std::memory_order_seq_cst) == 0;
+}
+
+void ProcessPool::Owner::poke_supervisor() const {
+  if (monitor_->supervisor_pid() == 0) {  // there is nobody to poke, and so nobody else who would do it
+    fail_queued(*segment_, SlotState::kLost);
+    return;
+  }
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto poked = ::write(poke_.get(), &one, sizeof one);
+}
+
+std::shared_ptr<const SharedBlock> ProcessPool::Owner::allocate_shared(std::size_t bytes) {
+  return books_->allocate_shared(bytes);
+}
+
+template <typename Done>
+bool ProcessPool::Owner::wait_for_room(Clock::time_point deadline, Done done) {
+  SegmentHeader& header = segment_->header();
+  {
+    const std::lock_guard lock(room_mutex_);
+    ++room_waiters_;
+    header.room_wanted.store(1, std::memory_order_seq_cst);
+  }
+  bool ok = false;
+  for (;;) {
+    const std::uint32_t room = header.room.load(std::memory_order_seq_cst);
+    ok = done();
+    const auto now = Clock::now();
+    if (ok || now >= deadline) break;
+    futex_wait(header.room, room, FutexScope::kAllProcesses, std::min(deadline, now + kLookAgain));
+  }
+  const std::lock_guard lock(room_mutex_);
+  if (--room_waiters_ == 0) header.room_wanted.store(0, std::memory_order_seq_cst);
+  return ok;
+}
+
+bool ProcessPool::Owner::is_idle() const {
+  if (!skip_stale(*segment_)) return false;
+  for (int index = 0; index < segment_->worker_count(); ++index) {
+    const SlotRef intent = segment_->worker(index).intent.load(std::memory_order_acquire);
+    if (intent == 0 || ref_index(intent) >= segment_->slot_count()) continue;
+    const SlotWord word{segment_->slot(ref_index(intent)).word.load(std::memory_order_acquire)};
+    if (word.generation() == ref_generation(intent) && word.state() != SlotState::kFree && !word.terminal())
+      return false;
+  }
+  return true;
+}
+
+bool ProcessPool::Owner::wait_until_idle(Clock::time_point deadline) {
+  return wait_for_room(deadline, [this] { return is_idle(); });
+}
+
+void ProcessPool::Owner::close_submissions() {
+  const std::lock_guard lock(push_mutex_);
+  closed_ = true;
+  closed_hint_.store(true, std::memory_order_release);
+}
+
+bool ProcessPool::Owner::drain(std::chrono::nanoseconds limit) {
+  close_submissions();
+  if (!wait_until_idle(deadline_after(limit))) return false;
+  stop(std::chrono::nanoseconds{0});
+  return true;
+}
+
+bool ProcessPool::Owner::stop(std::chrono::nanoseconds limit) {
+  const std::lock_guard lock(stop_mutex_);
+  if (stopped_) return clean_;
+  stopped_ = true;
+  close_submissions();
+  fail_queued(*segment_, SlotState::kClosed);
+  clean_ = wait_until_idle(deadline_after(limit));
+
+  monitor_->expect_end();
+  SegmentHeader& header = segment_->header();
+  if (clean_) {
+    header.stopping.store(1, std::memory_order_seq_cst);
+    for (int index = 0; index < segment_->worker_count(); ++index) knock(segment_->worker(index));
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto poked = ::write(poke_.get(), &one, sizeof one);
+    monitor_->wait_supervisor_gone(milliseconds(1'000));
+  } else {
+    // Settled before its worker is killed, so that nobody takes it for a crash; the worker's result comes too
+    // late.
+    for (std::uint32_t i = 0; i < segment_->slot_count(); ++i) {
+      Slot& slot = segment_->slot(i);
+      const SlotWord word{slot.word.load(std::memory_order_acquire)};
+      settle_slot(slot, word.generation(), SlotState::kClosed);
+    }
+  }
+  monitor_->end_everything(kEndLimit);
+  monitor_.reset();
+  return clean_;
+}
+
+PoolStats ProcessPool::Owner::stats() {
+  PoolStats stats;
+  books_->count_outcomes(stats);
+  // Read after the outcomes: what has settled by then was submitted before.
+  stats.submitted = submitted_.load(std::memory_order_acquire);
+  stats.pending = stats.submitted - stats.completed - stats.failed - stats.lost - stats.rejected_later;
+  stats.refused = refused_.load(std::memory_order_relaxed);
+  const SegmentHeader& header = segment_->header();
+  stats.degraded = header.degraded.load(std::memory_order_acquire) != 0;
+  stats.worker_deaths = header.deaths.load(std::memory_order_acquire);
+  stats.shared_bytes_in_use = books_->extents().in_use();
+  stats.shared_bytes_limit = books_->extents().capacity();
+  for (int index = 0; index < segment_->worker_count(); ++index) {
+    stats.workers.push_back(worker_stats(index));
+    stats.waiting.add(segment_->worker(index).waiting);
+    stats.running.add(segment_->worker(index).running);
+  }
+  const std::lock_guard lock(latency_mutex_);
+  stats.waiting = stats.waiting.since(waiting_before_);
+  stats.running = stats.running.since(running_before_);
+  return stats;
+}
+
+WorkerStats ProcessPool::Owner::worker_stats(int index) const {
+  const WorkerRecord& record = segment_->worker(index);
+  WorkerStats worker;
+  worker.index = index;
+  worker.id = static_cast<int>(record.pid.load(std::memory_order_acquire));
+  const auto incarnation = record.incarnation.load(std::memory_order_acquire);
+  worker.restarts = incarnation > 0 ? incarnation - 1 : 0;
+  worker.tasks = record.tasks.load(std::memory_order_relaxed);
+  const auto timed = record.timed_tasks.load(std::memory_order_relaxed);
+  const auto busy = static_cast<double>(record.busy_ns.load(std::memory_order_relaxed));
+  if (timed > 0) {
+    const double scale = static_cast<double>(worker.tasks) / static_cast<double>(timed);
+    worker.busy = std::chrono::nanoseconds(static_cast<std::int64_t>(busy * std::max(scale, 1.0)));
+  }
+  const SlotRef intent = record.intent.load(std::memory_order_acquire);
+  bool running = false;
+  if (intent != 0 && ref_index(intent) < segment_->slot_count()) {
+    const SlotWord word{segment_->slot(ref_index(intent)).word.load(std::memory_order_acquire)};
+    running = word.generation() == ref_generation(intent) && word.worker() == index &&
+              (word.state() == SlotState::kRunning || word.state() == SlotState::kNeedsMemory);
+  }
+  if (worker.id == 0) {
+    worker.state = closed_hint_.load(std::memory_order_acquire) ? WorkerState::kStopped : WorkerState::kLost;
+  } else if (record.ready.load(std::memory_order_acquire) != incarnation) {
+    worker.state = WorkerState::kStarting;
+  } else {
+    worker.state = running ? WorkerState::kBusy : WorkerState::kIdle;
+  }
+  if (record.deaths.load(std::memory_order_acquire) > 0) {
+    const auto status = static_cast<int>(record.last_status.load(std::memory_order_relaxed));
+    const TaskType* const type = record.last_type.load(std::memory_order_relaxed);
+    worker.last_death = describe({.worker = index,
+                                  .pid = static_cast<int>(record.last_pid.load(std::memory_order_relaxed)),
+                                  .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+                                  .exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+                                  .was_running = type != nullptr},
+                                 type != nullptr ? type->name : "");
+  }
+  return worker;
+}
+
+void ProcessPool::Owner::reset_latency() {
+  const std::lock_guard lock(latency_mutex_);
+  waiting_before_ = Histogram();
+  running_before_ = Histogram();
+  for (int index = 0; index < segment_->worker_count(); ++index) {
+    waiting_before_.add(segment_->worker(index).waiting);
+    running_before_.add(segment_->worker(index).running);
+  }
+  timed_from_.store(submitted_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+}
+
+std::vector<int> ProcessPool::Owner::worker_pids() const {
+  std::vector<int> pids;
+  for (int index = 0; index < segment_->worker_count(); ++index) {
+    const auto pid = static_cast<int>(segment_->worker(index).pid.load(std::memory_order_acquire));
+    if (pid != 0) pids.push_back(pid);
+  }
+  return pids;
+}
+
+}  // namespace twinpool::processes

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "processes/launcher.h"
+#include "processes/monitor.h"
+#include "processes/process_pool.h"
+#include "processes/task_books.h"
+
+namespace twinpool::processes {
+
+/// The parts of a process pool in the owner, wired together.
+class ProcessPool::Owner {
+ public:
+  explicit Owner(PoolOptions options);
+  ~Owner();
+  Owner(const Owner&) = delete;
+
+  std::optional<SubmitError> enqueue(const Call& call, TaskState*& accepted);
+  std::shared_ptr<const SharedBlock> allocate_shared(std::size_t bytes);
+  [[nodiscard]] PoolStats stats();
+  void reset_latency();
+  bool drain(std::chrono::nanoseconds limit);
+  bool stop(std::chrono::nanoseconds limit);
+  [[nodiscard]] std::vector<int> worker_pids() const;
+  [[nodiscard]] int supervisor_pid() const { return monitor_->supervisor_pid(); }
+  [[nodiscard]] std::chrono::nanoseconds stop_limit() const { return options_.stop_limit; }
+
+ private:
+  /// A slot, and payload for arguments that do not fit it.
+  struct Place {
+    TaskRecord* record = nullptr;
+    Extent arguments;
+  };
+
+  void start();
+  void wait_for_workers();
+  std::optional<SubmitError> refuse(SubmitError error);
+  std::optional<SubmitError> check(const Call& call, std::size_t bytes, const Writer& count) const;
+  std::optional<SubmitError> find_place(const Call& call, std::size_t bytes, Place& place);
+  std::optional<SubmitError> try_place(const Call& call, std::size_t bytes, Place& place);
+  bool publish(TaskRecord& record);
+  bool wait_until_idle(Clock::time_point deadline);
+  [[nodiscard]] bool is_idle() const;
+  [[nodiscard]] bool is_cut_off() const;
+  void close_submissions();
+  void poke_supervisor() const;
+  [[nodiscard]] bool takes_times();
+  [[nodiscard]] WorkerStats worker_stats(int index) const;
+
+  /// Waits for a task to settle, at most until `deadline`; `done` is asked after each.
+  template <typename Done>
+  bool wait_for_room(Clock::time_point deadline, Done done);
+
+  const PoolOptions options_;
+  std::shared_ptr<Launcher> launcher_;
+  TaskBooks* books_ = nullptr;  // outlives this: see TaskBooks
+  const Segment* segment_ = nullptr;
+  Descriptor poke_;
+  std::unique_ptr<Monitor> monitor_;
+
+  std::mutex push_mutex_;
+  bool closed_ = false;  // guarded by push_mutex_; read as a hint by closed_hint_
+  std::atomic<bool> closed_hint_{false};
+  std::atomic<std::uint64_t> submitted_{0};  // written under push_mutex_
+  std::atomic<std::uint64_t> refused_{0};
+  std::atomic<std::uint64_t> timed_from_{0};  // `submitted_` at the last reset of the percentiles
+
+  std::mutex room_mutex_;
+  int room_waiters_ = 0;  // guarded by room_mutex_
+
+  std::mutex stop_mutex_;
+  bool stopped_ = false;  // guarded by stop_mutex_
+  bool clean_ = true;     // guarded by stop_mutex_
+
+  std::mutex latency_mutex_;
+  Histogram waiting_before_;  // guarded by latency_mutex_
+  Histogram running_before_;
+};
+
+}  // namespace twinpool::processes

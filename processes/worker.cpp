@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processes/worker.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "processes/door.h"
+#include "processes/task_queue.h"
+#include "shared/cpu_aware_spin.h"
+#include "shared/future.h"
+
+namespace twinpool::processes {
+namespace {
+
+bool worker_process = false;
+
+std::int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
+}
+
+/// The owner has settled the task without its result: there is nothing left to publish.
+struct ResultRefused {};
+
+/// Puts a result into the slot, into memory that came with the task, or into memory that the owner attaches
+/// on request.
+class SlotSink final : public ResultSink {
+ public:
+  SlotSink(const Segment& segment, Slot& slot, std::uint32_t generation, const WorkerContext& context)
+      : segment_(segment), slot_(slot), generation_(generation), context_(context) {}
+
+  std::span<std::byte> reserve(std::size_t bytes) override {
+    slot_.result_bytes = bytes;
+    if (bytes <= kInlineResult) return {slot_.result, bytes};
+    if (slot_.result_offset == kInline || slot_.result_capacity < bytes) ask_for_memory();
+    return segment_.payload().subspan(slot_.result_offset, bytes);
+  }
+
+ private:
+  void ask_for_memory() {
+    SlotWord word{slot_.word.load(std::memory_order_acquire)};
+    do {
+      if (word.state() != SlotState::kRunning || word.generation() != generation_) throw ResultRefused{};
+    } while (!slot_.word.compare_exchange_weak(word.bits, word.with(SlotState::kNeedsMemory).bits,
+                                               std::memory_order_acq_rel));
+    const std::uint64_t one = 1;
+    // The bell cannot be lost: it only fails when it has rung 2^64 times unheard.
+    [[maybe_unused]] const auto rung = ::write(context_.owner_bell, &one, sizeof one);
+    for (;;) {
+      word.bits = slot_.word.load(std::memory_order_acquire);
+      if (word.generation() != generation_ || word.terminal()) throw ResultRefused{};
+      if (word.state() == SlotState::kRunning) return;
+      futex_wait(waiter_word(slot_), static_cast<std::uint32_t>(word.bits), FutexScope::kAllProcesses);
+    }
+  }
+
+  const Segment& segment_;
+  Slot& slot_;
+  std::uint32_t generation_;
+  const WorkerContext& context_;
+};
+
+std::span<const std::byte> arguments_of(const Segment& segment, const Slot& slot) {
+  if (slot.arguments_offset == kInline) return {slot.arguments, slot.arguments_bytes};
+  return segment.payload().subspan(slot.arguments_offset, slot.arguments_bytes);
+}
+
+void encode_failure(const Failure& failure, ResultSink& sink) {
+  Writer count;
+  Codec<std::string>::encode(count, failure.type_name);
+  Codec<std::string>::encode(count, failure.message);
+  Writer writer(sink.reserve(count.size()));
+  Codec<std::string>::encode(writer, failure.type_name);
+  Codec<std::string>::encode(writer, failure.message);
+}
+
+/// Runs the task and leaves its result or its exception in the slot. Gives: the state to publish.
+SlotState run_task(const Segment& segment, Slot& slot, ResultSink& sink) {
+  try {
+    Reader arguments(arguments_of(segment, slot), segment.payload());
+    slot.type->run_encoded(arguments, sink);
+    return SlotState::kDone;
+  } catch (const ResultRefused&) {
+    throw;
+  } catch (...) {
+    encode_failure(failure_of_current_exception(), sink);
+    return SlotState::kThrew;
+  }
+}
+
+/// The one step that settles the task. Gives: false when somebody else has settled it meanwhile.
+bool publish(Slot& slot, std::uint32_t generation, SlotState state) {
+  SlotWord word{slot.word.load(std::memory_order_relaxed)};
+  do {
+    if (word.generation() != generation || word.state() != SlotState::kRunning) return false;
+    // seq_cst: pairs with a submitter that sets room_wanted and then looks at the slots.
+  } while (!slot.word.compare_exchange_weak(word.bits, word.with(state).bits, std::memory_order_seq_cst));
+  if (word.has_waiter()) futex_wake(waiter_word(slot), INT32_MAX, FutexScope::kAllProcesses);
+  return true;
+}
+
+/// Counts a timed task; its times were taken into the slot.
+void record_times(WorkerRecord& record, std::int64_t submitted, std::int64_t started, std::int64_t settled) {
+  const auto add = [](std::atomic<std::uint64_t>& count, std::uint64_t more) {
+    count.store(count.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+  };
+  record.waiting.record(static_cast<std::uint64_t>(std::max<std::int64_t>(started - submitted, 0)));
+  record.running.record(static_cast<std::uint64_t>(std::max<std::int64_t>(settled - started, 0)));
+  add(record.busy_ns, static_cast<std::uint64_t>(settled - started));
+  add(record.timed_tasks, 1);
+}
+
+void note_cpu(WorkerRecord& record) {
+  const auto cpu = static_cast<std::uint32_t>(current_cpu() + 1);
+  if (record.cpu.load(std::memory_order_relaxed) != cpu) record.cpu.store(cpu, std::memory_order_relaxed);
+}
+
+/// Looks for work for a short while without sleeping, if that can help: the owner runs on another CPU.
+void search(const Segment& segment, const WorkerContext& context) {
+  SegmentHeader& header = segment.header();
+  const int owner_cpu = static_cast<int>(header.owner_cpu.load(std::memory_order_relaxed)) - 1;
+  if (owner_cpu == current_cpu()) return;
+  header.searching.set(context.index);
+  spin_until(
+      [&] {
+        return header.head.load(std::memory_order_relaxed) < header.tail.load(std::memory_order_acquire) ||
+               header.stopping.load(std::memory_order_relaxed) != 0;
+      },
+      owner_cpu);
+  header.searching.clear(context.index);
+}
+
+/// Sleeps until somebody knocks, unless work has come meanwhile.
+void sleep_at_door(const Segment& segment, const WorkerContext& context) {
+  SegmentHeader& header = segment.header();
+  WorkerRecord& record = segment.worker(context.index);
+  const std::uint32_t door = record.door.load(std::memory_order_acquire);
+  header.idle.set(context.index);
+  // The last look: a submitter either sees the idle bit or is seen here (both sides seq_cst).
+  if (skip_stale(segment) && header.stopping.load(std::memory_order_seq_cst) == 0) {
+    futex_wait(record.door, door, FutexScope::kAllProcesses);
+  }
+  header.idle.clear(context.index);
+}
+
+void run_claimed(const Segment& segment, const WorkerContext& context, Slot& slot) {
+  WorkerRecord& record = segment.worker(context.index);
+  const std::uint32_t generation = SlotWord{slot.word.load(std::memory_order_relaxed)}.generation();
+  const std::int64_t submitted = slot.submitted_ns;
+  const std::int64_t started = submitted != 0 ? now_ns() : 0;
+  slot.started_ns = started;
+  bool published = false;
+  try {
+    SlotSink sink(segment, slot, generation, context);
+    const SlotState state = run_task(segment, slot, sink);
+    const std::int64_t settled = submitted != 0 ? now_ns() : 0;
+    slot.settled_ns = settled;
+    record.tasks.store(record.tasks.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    published = publish(slot, generation, state);
+    // From here on the slot may be in use again.
+    if (published && submitted != 0) record_times(record, submitted, started, settled);
+  } catch (const ResultRefused&) {
+    record.tasks.store(record.tasks.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+  announce_room(segment);
+  note_cpu(record);
+}
+
+}  // namespace
+
+bool run_one_task(const Segment& segment, const WorkerContext& context) {
+  const auto index = claim(segment, context.index);
+  if (index) run_claimed(segment, context, segment.slot(*index));
+  return index.has_value();
+}
+
+void run_worker(const Segment& segment, const WorkerContext& context) {
+  SegmentHeader& header = segment.header();
+  WorkerRecord& record = segment.worker(context.index);
+  note_cpu(record);
+  record.ready.store(record.incarnation.load(std::memory_order_relaxed), std::memory_order_release);
+  futex_wake(record.ready, INT32_MAX, FutexScope::kAllProcesses);
+  while (header.stopping.load(std::memory_order_relaxed) == 0) {
+    if (run_one_task(segment, context)) continue;
+    search(segment, context);
+    const auto index = claim(segment, context.index);
+    if (!index) {
+      sleep_at_door(segment, context);
+      continue;
+    }
+    // A submitter may have counted on this worker's search for a task that another one has to take now.
+    if (!skip_stale(segment)) wake_one(segment);
+    run_claimed(segment, context, segment.slot(*index));
+  }
+}
+
+bool in_worker_process() { return worker_process; }
+void mark_worker_process() { worker_process = true; }
+
+}  // namespace twinpool::processes
