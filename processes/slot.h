@@ -106,10 +106,9 @@ static_assert(std::atomic<std::uint64_t>::is_always_lock_free &&
 static_assert(sizeof(std::atomic<std::uint64_t>) == 8);
 
 /// The half of a slot's word that its waiters sleep on.
-[[nodiscard]] inline std::atomic<std::uint32_t>& waiter_word(Slot& slot) {
+[[nodiscard]] inline const void* waiter_word(const Slot& slot) {
   static_assert(std::endian::native == std::endian::little);
-  // Only its address is used, by the kernel.
-  return *reinterpret_cast<std::atomic<std::uint32_t>*>(reinterpret_cast<std::uintptr_t>(&slot.word));
+  return &slot.word;
 }
 
 /// What is known of one worker's place. Zeroed memory is a place that nobody has had yet.

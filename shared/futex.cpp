@@ -37,14 +37,14 @@ timespec timespec_of(std::chrono::steady_clock::time_point deadline) {
 
 }  // namespace
 
-bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, FutexScope scope,
+bool futex_wait(const void* word, std::uint32_t expected, FutexScope scope,
                 std::optional<std::chrono::steady_clock::time_point> deadline) noexcept {
   timespec until{};
   if (deadline) until = timespec_of(*deadline);
   // FUTEX_WAIT_BITSET and not FUTEX_WAIT: its time is absolute, on CLOCK_MONOTONIC, which steady_clock reads,
   // so an interrupted sleep starts again without a sum.
   const int name = operation(FUTEX_WAIT_BITSET, scope);
-  while (::syscall(SYS_futex, &word, name, expected, deadline ? &until : nullptr, nullptr,
+  while (::syscall(SYS_futex, word, name, expected, deadline ? &until : nullptr, nullptr,
                    FUTEX_BITSET_MATCH_ANY) != 0) {
     if (errno == ETIMEDOUT) return false;
     if (errno == EAGAIN) return true;
@@ -53,8 +53,8 @@ bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, 
   return true;
 }
 
-int futex_wake(const std::atomic<std::uint32_t>& word, int count, FutexScope scope) noexcept {
-  const long woken = ::syscall(SYS_futex, &word, operation(FUTEX_WAKE, scope), count);
+int futex_wake(const void* word, int count, FutexScope scope) noexcept {
+  const long woken = ::syscall(SYS_futex, word, operation(FUTEX_WAKE, scope), count);
   // EFAULT: the memory is gone, and with it everybody who slept on it.
   if (woken < 0 && errno != EFAULT) refuse_to_go_on("futex(FUTEX_WAKE)");
   return woken < 0 ? 0 : static_cast<int>(woken);
