@@ -10,8 +10,8 @@ namespace {
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool begins_with(std::string_view word, std::string_view prefix) {
-  return word.size() >= prefix.size() &&
-         std::equal(prefix.begin(), prefix.end(), word.begin(), [](char x, char y) { return lower(x) == lower(y); });
+  return word.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), word.begin(),
+                                                    [](char x, char y) { return lower(x) == lower(y); });
 }
 
 }  // namespace
@@ -26,7 +26,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     for (std::size_t j = 1; j <= b.size(); ++j) {
       const std::size_t replaced = back[j - 1] + (lower(a[i - 1]) == lower(b[j - 1]) ? 0 : 1);
       row[j] = std::min({back[j] + 1, row[j - 1] + 1, replaced});
-      const bool swapped = i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]);
+      const bool swapped =
+          i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]);
       if (swapped) row[j] = std::min(row[j], two_back[j - 2] + 1);
     }
     two_back.swap(back);

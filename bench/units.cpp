@@ -34,7 +34,8 @@ constexpr std::array<Unit, 4> kCountUnits{{{"", 1}, {"k", 1e3}, {"M", 1e6}, {"G"
 
 /// Gives: the number times its unit, or nothing when the text is not of the grammar.
 std::optional<double> parse(std::string_view text, std::span<const Unit> units) {
-  if (text.empty() || text.front() < '0' || text.front() > '9') return std::nullopt;  // no sign, "inf", "nan", ".5"
+  if (text.empty() || text.front() < '0' || text.front() > '9')
+    return std::nullopt;  // no sign, "inf", "nan", ".5"
   double number = 0;
   const auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
@@ -52,15 +53,18 @@ Parsed<T> refuse(std::string_view name, std::string_view text, std::string_view 
   return {std::nullopt, fmt::format("{}: '{}' {}", name, text, why)};
 }
 
-/// Whole numbers only, up to 2^53: beyond, a double cannot tell neighbours apart, and no machine has so many bytes or tasks.
+/// Whole numbers only, up to 2^53: beyond, a double cannot tell neighbours apart, and no machine has so many
+/// bytes or tasks.
 Parsed<std::uint64_t> parse_whole(std::string_view name, std::string_view text, std::span<const Unit> units,
                                   std::string_view what, std::string_view example) {
   constexpr double kLargest = 9007199254740992.0;
   const auto value = parse(text, units);
-  if (!value) return refuse<std::uint64_t>(name, text, fmt::format("is not a {}; write for example {}", what, example));
+  if (!value)
+    return refuse<std::uint64_t>(name, text, fmt::format("is not a {}; write for example {}", what, example));
   if (*value > kLargest) return refuse<std::uint64_t>(name, text, fmt::format("is too large a {}", what));
   if (*value != std::floor(*value)) {
-    return refuse<std::uint64_t>(name, text, fmt::format("is not a whole {}; write for example {}", what, example));
+    return refuse<std::uint64_t>(name, text,
+                                 fmt::format("is not a whole {}; write for example {}", what, example));
   }
   return {static_cast<std::uint64_t>(*value), {}};
 }
@@ -109,15 +113,16 @@ Parsed<std::chrono::nanoseconds> parse_duration(std::string_view name, std::stri
   const auto value = parse(text, kDurationUnits);
   if (!value) return refuse<nanoseconds>(name, text, "is not a duration; write for example 500ms or 2s");
   if (*value < 1) return refuse<nanoseconds>(name, text, "is too short; a duration is at least 1ns");
-  if (*value > kLargest) return refuse<nanoseconds>(name, text, "is too long; a duration is at most a hundred years");
+  if (*value > kLargest)
+    return refuse<nanoseconds>(name, text, "is too long; a duration is at most a hundred years");
   return {nanoseconds(std::llround(*value)), {}};
 }
 
 Parsed<std::uint64_t> parse_size(std::string_view name, std::string_view text) {
   if (text.size() > 1 && text.ends_with('K') && text.find_first_not_of("0123456789.") == text.size() - 1) {
     const std::string_view digits = text.substr(0, text.size() - 1);
-    return refuse<std::uint64_t>(name, text,
-                                 fmt::format("is ambiguous; write {0}k (times 1000) or {0}KiB (times 1024)", digits));
+    return refuse<std::uint64_t>(
+        name, text, fmt::format("is ambiguous; write {0}k (times 1000) or {0}KiB (times 1024)", digits));
   }
   return parse_whole(name, text, kSizeUnits, "size", "64KiB");
 }
@@ -143,7 +148,8 @@ Parsed<double> parse_rate(std::string_view name, std::string_view text) {
     }
   }
   const auto value = parse(number, kCountUnits);
-  if (!value || !std::isfinite(*value)) return refuse<double>(name, text, "is not a rate; write for example 10k/s");
+  if (!value || !std::isfinite(*value))
+    return refuse<double>(name, text, "is not a rate; write for example 10k/s");
   if (*value <= 0) return refuse<double>(name, text, "is not a rate above 0; write for example 10k/s");
   return {*value * per_second, {}};
 }
@@ -167,7 +173,9 @@ std::string print_size(double bytes) {
   return scale(bytes, 1024, kUnits);
 }
 
-std::string print_count(std::uint64_t count, Grouping grouping) { return group(std::to_string(count), grouping); }
+std::string print_count(std::uint64_t count, Grouping grouping) {
+  return group(std::to_string(count), grouping);
+}
 
 std::string print_rate(double per_second, std::string_view what, Grouping grouping) {
   if (!std::isfinite(per_second)) return "-";

@@ -8,7 +8,8 @@
 namespace twinpool::bench {
 namespace {
 
-const std::vector<std::string> kWorkloads{"noop", "primes", "sha256", "sort", "echo", "shared-sum", "wordcount"};
+const std::vector<std::string> kWorkloads{"noop", "primes",     "sha256",   "sort",
+                                          "echo", "shared-sum", "wordcount"};
 
 TEST(EditDistance, CountsTextbookEdits) {
   EXPECT_EQ(edit_distance("kitten", "sitting"), 3u);
@@ -37,7 +38,8 @@ TEST(NearestName, GivesNothingFarFetched) {
 
 TEST(SuggestName, ListsAllWhenNoneIsNear) {
   EXPECT_EQ(suggest_name("prims", kWorkloads), "; did you mean 'primes'?");
-  EXPECT_EQ(suggest_name("zzz", std::vector<std::string>{"threads", "processes"}), "; known are threads, processes");
+  EXPECT_EQ(suggest_name("zzz", std::vector<std::string>{"threads", "processes"}),
+            "; known are threads, processes");
   EXPECT_EQ(suggest_name("zzz", {}), "");
 }
 
