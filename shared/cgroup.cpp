@@ -18,7 +18,9 @@ struct CgroupMount {
 std::string unescape(std::string_view text) {
   std::string plain;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto is_octal = [&](std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '7'; };
+    const auto is_octal = [&](std::size_t at) {
+      return at < text.size() && text[at] >= '0' && text[at] <= '7';
+    };
     if (text[i] == '\\' && is_octal(i + 1) && is_octal(i + 2) && is_octal(i + 3)) {
       plain += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
       i += 3;
@@ -39,7 +41,8 @@ bool lists_word(std::string_view comma_separated, std::string_view word) {
   return false;
 }
 
-/// The mounts of the unified hierarchy (no controller given) or of the version 1 hierarchy with that controller.
+/// The mounts of the unified hierarchy (no controller given) or of the version 1 hierarchy with that
+/// controller.
 std::vector<CgroupMount> find_mounts(std::string_view controller, const KernelFiles& files) {
   std::vector<CgroupMount> mounts;
   std::ifstream mountinfo(files.proc / "self/mountinfo");
@@ -51,13 +54,15 @@ std::vector<CgroupMount> find_mounts(std::string_view controller, const KernelFi
     std::string id, parent, device, root, mount_point, type, source, options;
     front >> id >> parent >> device >> root >> mount_point;
     back >> type >> source >> options;
-    const bool wanted = controller.empty() ? type == "cgroup2" : type == "cgroup" && lists_word(options, controller);
+    const bool wanted =
+        controller.empty() ? type == "cgroup2" : type == "cgroup" && lists_word(options, controller);
     if (wanted) mounts.push_back({unescape(root), unescape(mount_point)});
   }
   return mounts;
 }
 
-/// This process's directory within the hierarchy, from lines "id:controllers:path"; the unified one has no controllers.
+/// This process's directory within the hierarchy, from lines "id:controllers:path"; the unified one has no
+/// controllers.
 std::optional<std::string> find_own_path(std::string_view controller, const KernelFiles& files) {
   std::ifstream cgroup(files.proc / "self/cgroup");
   for (std::string line; std::getline(cgroup, line);) {
@@ -65,7 +70,8 @@ std::optional<std::string> find_own_path(std::string_view controller, const Kern
     const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
     if (second == std::string::npos) continue;
     const std::string_view controllers = std::string_view(line).substr(first + 1, second - first - 1);
-    if (controller.empty() ? line.starts_with("0::") : lists_word(controllers, controller)) return line.substr(second + 1);
+    if (controller.empty() ? line.starts_with("0::") : lists_word(controllers, controller))
+      return line.substr(second + 1);
   }
   return std::nullopt;
 }
@@ -83,7 +89,8 @@ std::vector<std::filesystem::path> walk_up(const std::filesystem::path& mount_po
   std::filesystem::path at = mount_point;
   for (const std::filesystem::path& part : std::filesystem::path(inner).relative_path()) {
     if (part.empty() || part == ".") continue;
-    // A path with ".." means that the process sits outside its cgroup namespace's root; nothing below the mount is ours.
+    // A path with ".." means that the process sits outside its cgroup namespace's root; nothing below the
+    // mount is ours.
     if (part == "..") return {mount_point};
     at /= part;
     directories.push_back(at);
@@ -104,7 +111,8 @@ std::optional<CgroupPath> find_one(std::string_view controller, const KernelFile
       return CgroupPath{controller.empty(), walk_up(place(mount), *inner)};
     }
   }
-  // Some container runtimes show the host's path in /proc but mount only the container's own directory: that directory binds.
+  // Some container runtimes show the host's path in /proc but mount only the container's own directory: that
+  // directory binds.
   return CgroupPath{controller.empty(), {place(mounts.front())}};
 }
 
@@ -126,7 +134,8 @@ std::optional<std::string> read_first_line(const std::filesystem::path& file) {
 
 std::optional<std::uint64_t> smallest_cgroup_limit(std::string_view controller, std::string_view v1_file,
                                                    std::string_view v2_file, const KernelFiles& files) {
-  // Version 1 writes "no limit" as the largest multiple of the page size below 2^63; nothing real comes near 2^62.
+  // Version 1 writes "no limit" as the largest multiple of the page size below 2^63; nothing real comes near
+  // 2^62.
   constexpr std::uint64_t kNoLimit = std::uint64_t{1} << 62;
   std::optional<std::uint64_t> smallest;
   for (const CgroupPath& path : find_cgroup_paths(controller, files)) {

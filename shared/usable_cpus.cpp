@@ -14,12 +14,14 @@
 namespace twinpool {
 namespace {
 
-/// Counts the CPUs in the calling thread's mask. cpu_set_t holds 1024 CPUs; the kernel answers EINVAL when it has more, so
-/// the set grows until it fits (sched_getaffinity(2), "Handling systems with large CPU affinity masks").
+/// Counts the CPUs in the calling thread's mask. cpu_set_t holds 1024 CPUs; the kernel answers EINVAL when it
+/// has more, so the set grows until it fits (sched_getaffinity(2), "Handling systems with large CPU affinity
+/// masks").
 int count_affinity_cpus(int otherwise) {
   constexpr int kMostCpus = 1 << 20;
   for (int cpus = 1024; cpus <= kMostCpus; cpus *= 2) {
-    const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> set(CPU_ALLOC(cpus), [](cpu_set_t* p) { CPU_FREE(p); });
+    const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> set(CPU_ALLOC(cpus),
+                                                               [](cpu_set_t* p) { CPU_FREE(p); });
     if (!set) return otherwise;
     const std::size_t bytes = CPU_ALLOC_SIZE(cpus);
     if (sched_getaffinity(0, bytes, set.get()) == 0) return CPU_COUNT_S(bytes, set.get());
@@ -61,9 +63,12 @@ std::optional<double> read_v1_quota(const std::filesystem::path& directory) {
 
 const char* describe(CpuLimit limit) {
   switch (limit) {
-    case CpuLimit::kOnline: return "CPUs online";
-    case CpuLimit::kAffinity: return "CPU affinity";
-    case CpuLimit::kQuota: return "cgroup CPU quota";
+    case CpuLimit::kOnline:
+      return "CPUs online";
+    case CpuLimit::kAffinity:
+      return "CPU affinity";
+    case CpuLimit::kQuota:
+      return "cgroup CPU quota";
   }
   std::abort();
 }
