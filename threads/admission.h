@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <bit>
 #include <chrono>
+#include <climits>
 #include <cstdint>
-#include <optional>
 
 #include "shared/cpu_aware_spin.h"
 #include "shared/futex.h"
@@ -23,7 +25,8 @@ class Admission {
  public:
   enum class Answer : std::uint8_t { kAdmitted, kFull, kClosed };
 
-  explicit Admission(std::uint64_t limit) : limit_(limit) {}
+  explicit Admission(std::uint64_t limit)
+      : limit_(limit), batch_mask_(std::bit_floor(std::clamp<std::uint64_t>(limit / 8, 1, 32)) - 1) {}
 
   /// Gives: kAdmitted, and then in `sequence` how many were accepted before.
   template <typename Settled>
@@ -53,10 +56,12 @@ class Admission {
     const auto try_it = [&] { return (answer = admit(sequence, settled)) != Answer::kFull; };
     if (spin_until(try_it, peer_cpu)) return answer;
     room_waiters_.fetch_add(1, std::memory_order_seq_cst);  // pairs with made_room
-    for (bool in_time = true;;) {
+    for (;;) {
       const std::uint32_t turn = room_turn_.load(std::memory_order_acquire);
-      if (try_it() || !in_time) break;
-      in_time = futex_wait(room_turn_, turn, FutexScope::kThisProcess, deadline);
+      if (try_it()) break;
+      const auto now = Clock::now();
+      if (now >= deadline) break;
+      futex_wait(room_turn_, turn, FutexScope::kThisProcess, std::min(deadline, now + kLookAgain));
     }
     room_waiters_.fetch_sub(1, std::memory_order_relaxed);
     return answer;
@@ -76,22 +81,25 @@ class Admission {
   /// Takes one admission back; the task never came to be.
   void withdraw() {
     accepted_.fetch_sub(1, std::memory_order_seq_cst);
-    made_room();
+    if (room_waiters_.load(std::memory_order_seq_cst) != 0) wake_waiters(1);
   }
 
-  /// To be called after each settlement was counted, by a sequentially consistent store: either this sees the
+  /// To be called after a settlement was counted, by a sequentially consistent store: either this sees the
   /// waiter, or the waiter, which counts itself before it looks at the counts, sees the room.
-  void made_room() {
+  ///
+  /// Takes: how many the caller has settled so far. Waking a submitter for each single place would cost a
+  /// wake-up a
+  ///        task, so it is woken for a batch; and it looks again by itself, should the batch take long to
+  ///        come.
+  void made_room(std::uint64_t settled_by_caller) {
     if (room_waiters_.load(std::memory_order_seq_cst) == 0) return;
-    room_turn_.fetch_add(1, std::memory_order_release);
-    futex_wake(room_turn_, 1, FutexScope::kThisProcess);
+    if ((settled_by_caller & batch_mask_) == 0) wake_waiters(1);
   }
 
   /// Refuses everything from now on, also those who wait for room.
   void close() {
     accepted_.fetch_or(kClosed, std::memory_order_seq_cst);
-    room_turn_.fetch_add(1, std::memory_order_release);
-    futex_wake(room_turn_, kEverybody, FutexScope::kThisProcess);
+    wake_waiters(INT_MAX);
   }
 
   [[nodiscard]] std::uint64_t accepted() const {
@@ -100,14 +108,20 @@ class Admission {
 
  private:
   static constexpr std::uint64_t kClosed = std::uint64_t{1} << 63;
-  static constexpr int kEverybody = 0x7fffffff;
+  static constexpr std::chrono::milliseconds kLookAgain{1};
 
   [[nodiscard]] bool over_limit(std::uint64_t accepted, std::uint64_t settled) const {
     // Signed: `accepted` may be older than `settled`.
     return static_cast<std::int64_t>(accepted - settled) >= static_cast<std::int64_t>(limit_);
   }
 
+  void wake_waiters(int count) {
+    room_turn_.fetch_add(1, std::memory_order_release);
+    futex_wake(room_turn_, count, FutexScope::kThisProcess);
+  }
+
   const std::uint64_t limit_;
+  const std::uint64_t batch_mask_;
   alignas(64) std::atomic<std::uint64_t> accepted_{0};
   std::atomic<std::uint64_t> settled_seen_{0};  // never more than have settled
   alignas(64) std::atomic<std::uint32_t> room_waiters_{0};

@@ -8,7 +8,14 @@
 
 namespace twinpool::threads {
 
+namespace {
+
 static_assert(kMaxWorkers % 64 == 0);
+
+/// About what a worker may add to the time that a task waits: some wake-ups' worth.
+constexpr std::chrono::microseconds kDoze{50};
+
+}  // namespace
 
 Parking::Parking(int workers) : doors_(std::make_unique<Door[]>(static_cast<std::size_t>(workers))) {}
 
@@ -18,6 +25,12 @@ bool Parking::try_search() noexcept {
     if (gate_.compare_exchange_weak(now, now | kSearching, std::memory_order_seq_cst)) return true;
   }
   return false;
+}
+
+void Parking::doze(int worker) noexcept {
+  auto& word = doors_[static_cast<std::size_t>(worker)].word;
+  word.store(Door::kDozing, std::memory_order_relaxed);
+  futex_wait(word, Door::kDozing, FutexScope::kThisProcess, std::chrono::steady_clock::now() + kDoze);
 }
 
 void Parking::lie_down(int worker, bool searching) noexcept {
@@ -43,7 +56,7 @@ void Parking::wake_one(int preferred) noexcept {
   std::uint32_t now = gate();
   while ((now & kSearching) == 0 && now >= kOneSleeper) {
     if (gate_.compare_exchange_weak(now, now - kOneSleeper + kSearching, std::memory_order_seq_cst)) {
-      open_door(take_sleeper(preferred), Door::kSearch);
+      open_door(take_sleeper(preferred), Door::kSearch, preferred);
       return;
     }
   }
@@ -53,7 +66,7 @@ void Parking::wake_all() noexcept {
   std::uint32_t now = gate();
   while (now >= kOneSleeper) {
     if (gate_.compare_exchange_weak(now, now - kOneSleeper, std::memory_order_seq_cst)) {
-      open_door(take_sleeper(-1), Door::kEnd);
+      open_door(take_sleeper(-1), Door::kEnd, -1);
       now = gate();
     }
   }
@@ -79,11 +92,11 @@ int Parking::take_sleeper(int preferred) noexcept {
   }
 }
 
-void Parking::open_door(int worker, std::uint32_t why) noexcept {
+void Parking::open_door(int worker, std::uint32_t why, int self) noexcept {
   auto& word = doors_[static_cast<std::size_t>(worker)].word;
   word.store(why, std::memory_order_release);
   wakeups_.fetch_add(1, std::memory_order_relaxed);
-  futex_wake(word, 1, FutexScope::kThisProcess);
+  if (worker != self) futex_wake(word, 1, FutexScope::kThisProcess);
 }
 
 }  // namespace twinpool::threads

@@ -30,21 +30,16 @@ PoolCore::PoolCore(const PoolOptions& options)
   for (int i = 0; i < options.workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
 }
 
-void PoolCore::drop_reference() noexcept {
-  if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
-}
-
-void PoolCore::release_hold() noexcept {
-  if (arena_.release_hold()) drop_reference();
+void PoolCore::drop_references(std::int64_t count) noexcept {
+  if (references_.fetch_sub(count, std::memory_order_acq_rel) == count) delete this;
 }
 
 void PoolCore::retire() noexcept {
-  // Futures that are released while the stripes are added up take their reference off before the sum is in:
-  // the bias keeps the count from reaching 0 meanwhile.
+  // Slots that are given back while the lists are counted drop their reference before it was added: the bias
+  // keeps the count from reaching 0 meanwhile.
   constexpr std::int64_t kBias = std::int64_t{1} << 61;
   references_.fetch_add(kBias, std::memory_order_relaxed);
-  const std::int64_t change = arena_.retire() - kBias - 1;
-  if (references_.fetch_add(change, std::memory_order_acq_rel) + change == 0) delete this;
+  drop_references(kBias + 1 - arena_.retire());
 }
 
 bool PoolCore::sampled(std::uint64_t sequence) const noexcept {
@@ -86,10 +81,7 @@ TaskSlot& PoolCore::make_slot(const Call& call, std::uint64_t sequence) {
     if (with_times) slot->times() = {.submitted_ns = now_ns(), .started_ns = 0, .settled_ns = 0};
     slot->fill(call, with_times);
   } catch (...) {
-    if (slot != nullptr) {
-      arena_.give_back(*slot);
-      release_hold();
-    }
+    if (slot != nullptr) arena_.give_back(*slot);
     admission_.withdraw();
     announce();
     throw;
@@ -132,6 +124,13 @@ bool PoolCore::has_task() const noexcept {
   if (ring_.has_item()) return true;
   for (const auto& worker : workers_) {
     if (worker->deque().has_item()) return true;
+  }
+  return false;
+}
+
+bool PoolCore::busy_on(int cpu, int but) const noexcept {
+  for (int i = 0; i < workers(); ++i) {
+    if (i != but && worker(i).busy_on(cpu)) return true;
   }
   return false;
 }

@@ -27,20 +27,17 @@ namespace twinpool::threads {
 /// The parts of a pool and the ways between them.
 ///
 /// Lifetime: counted. The pool holds one reference and each worker thread one, so that a thread which never
-/// returns can be left behind. Futures are not counted one by one in one place, since all threads would write
-/// there: each thread counts what it acquires and releases in its stripe of the arena, and when the pool
-/// goes, `retire` moves the sum of the stripes, the Futures that are left, into the count. Threads:
-/// everything from any thread, but what says otherwise.
+/// returns can be left behind. Futures need none while the pool lives; when it goes, every slot that is not
+/// in a list of free ones gets a reference (see SlotArena::retire). A task so costs no counting at all.
+/// Threads: everything from any thread, but what says otherwise.
 class PoolCore {
  public:
   /// Gives a core with one reference, the pool's. `options` are validated.
   static PoolCore& make(const PoolOptions& options) { return *new PoolCore(options); }
   void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
-  void drop_reference() noexcept;
+  void drop_references(std::int64_t count) noexcept;
   /// Drops the pool's reference. Requires: nobody submits any more.
   void retire() noexcept;
-  /// A Future is gone.
-  void release_hold() noexcept;
 
   /// Accepts a task. Errors: C2; what copying an argument throws.
   std::optional<SubmitError> submit(const Call& call, TaskState*& accepted);
@@ -70,6 +67,8 @@ class PoolCore {
   [[nodiscard]] int workers() const { return static_cast<int>(workers_.size()); }
   [[nodiscard]] TaskSlot* steal(int thief) noexcept;
   [[nodiscard]] bool has_task() const noexcept;
+  /// Whether a worker other than `but` is busy, on `cpu` (-1: anywhere). A hint.
+  [[nodiscard]] bool busy_on(int cpu, int but) const noexcept;
   [[nodiscard]] bool stopping() const noexcept {
     return phase_.load(std::memory_order_seq_cst) == Phase::kStopping;
   }

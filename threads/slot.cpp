@@ -175,6 +175,7 @@ std::optional<Failure> TaskSlot::take(const ResultType& type, void* to) {
 }
 
 void TaskSlot::drop(std::uint32_t taken) noexcept {
+  // The slot, not the Future, keeps the core alive: until it is back in a list or has dropped its reference.
   PoolCore& core = *core_;
   // Release: what the Future did with the outcome, for the worker of an abandoned task that clears it.
   const std::uint32_t before = word_.fetch_and(~kHeld, std::memory_order_acq_rel);
@@ -182,7 +183,6 @@ void TaskSlot::drop(std::uint32_t taken) noexcept {
     clear(before & ~taken);
     core.arena().give_back(*this);
   }
-  core.release_hold();
 }
 
 SlotArena::~SlotArena() {
@@ -218,13 +218,15 @@ TaskSlot* SlotArena::pop(Stripe& from) const noexcept {
   return nullptr;
 }
 
-void SlotArena::push_chain(Stripe& to, TaskSlot& first, TaskSlot& last) noexcept {
+bool SlotArena::push_chain(Stripe& to, TaskSlot& first, TaskSlot& last) noexcept {
   std::uint64_t head = to.head.load(std::memory_order_relaxed);
   std::uint64_t next = 0;
   do {
+    if (static_cast<std::uint32_t>(head) == kRetired) return false;
     last.next_free.store(static_cast<std::uint32_t>(head), std::memory_order_relaxed);
     next = (head >> 32) << 32 | first.index();
   } while (!to.head.compare_exchange_weak(head, next, std::memory_order_release, std::memory_order_relaxed));
+  return true;
 }
 
 TaskSlot& SlotArena::split(std::uint32_t chain, Stripe& to) noexcept {
@@ -249,7 +251,6 @@ TaskSlot& SlotArena::acquire() {
   Stripe& mine = stripe();
   TaskSlot* slot = pop(mine);
   if (slot == nullptr) slot = &acquire_from_others(mine);
-  mine.held.fetch_add(1, std::memory_order_relaxed);
   return *slot;
 }
 
@@ -292,26 +293,30 @@ TaskSlot& SlotArena::construct_some(Stripe& mine) {
   return *first;
 }
 
-void SlotArena::give_back(TaskSlot& slot) noexcept { push_chain(stripe(), slot, slot); }
+// Both may touch the arena only until the slot is in a list: then the core may go.
+void SlotArena::give_back(TaskSlot& slot) noexcept {
+  if (!push_chain(stripe(), slot, slot)) core_.drop_references(1);
+}
 
-void SlotArena::give_back_chain(TaskSlot& first, TaskSlot& last) noexcept {
+void SlotArena::give_back_chain(TaskSlot& first, TaskSlot& last, std::uint32_t count) noexcept {
   std::uint32_t head = returned_.load(std::memory_order_relaxed);
   do {
+    if (head == kRetired) return core_.drop_references(count);
     last.next_free.store(head, std::memory_order_relaxed);
   } while (!returned_.compare_exchange_weak(head, first.index(), std::memory_order_release,
                                             std::memory_order_relaxed));
 }
 
-bool SlotArena::release_hold() noexcept {
-  // Release: all that this thread did with the arena comes before its end. Below half of kRetired lies what
-  // threads of this stripe released more than they acquired.
-  return stripe().held.fetch_sub(1, std::memory_order_acq_rel) >= kRetired / 2;
-}
-
 std::int64_t SlotArena::retire() noexcept {
-  std::int64_t held = 0;
-  for (Stripe& stripe : stripes_) held += stripe.held.fetch_add(kRetired, std::memory_order_acq_rel);
-  return held;
+  std::int64_t in_use = constructed();
+  const auto take_off = [&](std::uint32_t index) {
+    for (; index != kNone; index = at(index)->next_free.load(std::memory_order_relaxed)) --in_use;
+  };
+  for (Stripe& stripe : stripes_) {
+    take_off(static_cast<std::uint32_t>(stripe.head.exchange(kRetired, std::memory_order_acq_rel)));
+  }
+  take_off(returned_.exchange(kRetired, std::memory_order_acq_rel));
+  return in_use;
 }
 
 std::uint32_t SlotArena::constructed() const {

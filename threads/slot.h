@@ -117,17 +117,19 @@ class SlotArena {
   SlotArena(const SlotArena&) = delete;
   SlotArena& operator=(const SlotArena&) = delete;
 
-  /// Takes a free slot and counts it as held by a Future.
+  /// Takes a free slot.
   ///
   /// Errors: std::bad_alloc.
   [[nodiscard]] TaskSlot& acquire();
   /// Puts back a slot; it was cleared.
   void give_back(TaskSlot& slot) noexcept;
-  /// Puts back a chain that is linked through `next_free`.
-  void give_back_chain(TaskSlot& first, TaskSlot& last) noexcept;
-  /// A Future is gone. Gives: true when its pool is gone too, so that the count went over to the core.
-  [[nodiscard]] bool release_hold() noexcept;
-  /// Ends the counting of holds. Gives: how many there are; each of their releases gives true from here on.
+  /// Puts back a chain of `count` slots that is linked through `next_free`.
+  void give_back_chain(TaskSlot& first, TaskSlot& last, std::uint32_t count) noexcept;
+  /// The pool is gone: ends the lists of free slots. Each slot that is in none of them, because a Future, a
+  /// worker or a thread on its way to give it back has it, drops a reference of the core when it is given
+  /// back from here on.
+  ///
+  /// Gives: how many these are. Requires: nobody acquires any more.
   [[nodiscard]] std::int64_t retire() noexcept;
 
   /// Calls `visit` for every slot that was ever used.
@@ -139,24 +141,23 @@ class SlotArena {
   [[nodiscard]] std::uint32_t constructed() const;
 
  private:
-  static constexpr std::uint32_t kNone = UINT32_MAX;
-  static constexpr std::uint32_t kFirstChunk = 256;  // each next chunk is twice as large
-  static constexpr std::uint32_t kFreshAtOnce = 16;  // slots constructed when all lists are empty
-  static constexpr unsigned kMaxChunks = 22;         // 2^30 slots
+  static constexpr std::uint32_t kNone = UINT32_MAX;         // ends a list
+  static constexpr std::uint32_t kRetired = UINT32_MAX - 1;  // the head of a list that takes no more slots
+  static constexpr std::uint32_t kFirstChunk = 256;          // each next chunk is twice as large
+  static constexpr std::uint32_t kFreshAtOnce = 16;          // slots constructed when all lists are empty
+  static constexpr unsigned kMaxChunks = 22;                 // 2^30 slots
   static constexpr std::size_t kStripes = 16;
-  static constexpr std::int64_t kRetired = std::int64_t{1} << 62;
 
   /// The head's upper half counts pops: a slot that was taken and put back in between is not taken for
   /// unchanged.
   struct alignas(64) Stripe {
     std::atomic<std::uint64_t> head{kNone};
-    std::atomic<std::int64_t> held{0};  // acquired minus released by the threads of this stripe
   };
 
   [[nodiscard]] TaskSlot* at(std::uint32_t index) const;
   [[nodiscard]] Stripe& stripe() noexcept;
   [[nodiscard]] TaskSlot* pop(Stripe& from) const noexcept;
-  void push_chain(Stripe& to, TaskSlot& first, TaskSlot& last) noexcept;
+  bool push_chain(Stripe& to, TaskSlot& first, TaskSlot& last) noexcept;
   /// Takes one slot of a chain and puts the others into `to`.
   [[nodiscard]] TaskSlot& split(std::uint32_t chain, Stripe& to) noexcept;
   [[nodiscard]] TaskSlot& acquire_from_others(Stripe& mine);

@@ -42,10 +42,10 @@ void ThreadPool::start_workers() {
     try {
       threads_.emplace_back([&core = core_, i] {
         core.worker(i).run();
-        core.drop_reference();
+        core.drop_references(1);
       });
     } catch (const std::system_error& error) {
-      core_.drop_reference();
+      core_.drop_references(1);
       throw std::system_error(error.code(), "cannot start the thread of worker " + std::to_string(i + 1) +
                                                 " of " + std::to_string(options_.workers));
     }

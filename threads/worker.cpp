@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "threads/pool_core.h"
 
@@ -55,16 +56,18 @@ TaskSlot* Worker::find() noexcept {
 TaskSlot* Worker::find_idly() noexcept {
   flush_freed();
   Parking& parking = core_.parking();
-  for (bool searching = parking.try_search();;) {
+  bool woken = false;
+  for (bool searching = parking.try_search();; searching = woken = true) {
     if (searching) {
-      TaskSlot* slot = nullptr;
-      const auto look = [&] { return (slot = find()) != nullptr || core_.ended(); };
-      if (spin_until(look, submitter_cpu_)) {
+      if (TaskSlot* const slot = search(woken)) {
         parking.end_search();
-        if (slot == nullptr) return nullptr;
         if (core_.has_task()) parking.published();
         core_.note_worker_cpu(current_cpu());
         return slot;
+      }
+      if (core_.ended()) {
+        parking.end_search();
+        return nullptr;
       }
     }
     const auto look_again = [&] {
@@ -72,8 +75,24 @@ TaskSlot* Worker::find_idly() noexcept {
       return core_.has_task();
     };
     if (parking.sleep(index_, searching, look_again) == Parking::Woken::kToEnd) return nullptr;
-    searching = true;
   }
+}
+
+TaskSlot* Worker::search(bool woken) noexcept {
+  TaskSlot* slot = nullptr;
+  const auto look = [&] { return (slot = find()) != nullptr || core_.ended(); };
+  if (look()) return slot;
+  const int cpu = current_cpu();
+  if (cpu != submitter_cpu_ && !core_.busy_on(cpu, index_)) {
+    spin_until(look, -1);
+  } else if (woken && core_.busy_on(-1, index_)) {
+    // Others were quicker than the wake-up, and there is no CPU to look around on. Sleeping at once would
+    // make the next submitter pay for another wake-up; so this worker stays the searcher for a while, without
+    // using the CPU.
+    core_.parking().doze(index_);
+    look();
+  }
+  return slot;
 }
 
 void Worker::execute(TaskSlot& slot) noexcept {
@@ -89,6 +108,9 @@ void Worker::execute(TaskSlot& slot) noexcept {
   const std::int64_t outer_mark = mark_;
   mark_ = deque_.bottom();
   submitter_cpu_ = slot.submitter_cpu();
+  if (const int cpu = current_cpu(); cpu != cpu_.load(std::memory_order_relaxed)) {
+    cpu_.store(cpu, std::memory_order_relaxed);
+  }
   const bool sampled = (slot.word() & slot_bits::kSampled) != 0;
   if (sampled) slot.times().started_ns = now_ns();
   const std::uint32_t bits = slot.run();
@@ -111,9 +133,8 @@ bool Worker::run_descendant() noexcept {
 void Worker::settle(TaskSlot& slot, std::uint32_t bits) noexcept {
   auto& counter = bits == slot_bits::kValue ? counts_.completed : counts_.failed;
   const bool abandoned = (slot.word() & slot_bits::kAbandoned) != 0;
-  // Counted before the Future can know, so that who has the result finds room in the pool. Sequentially
-  // consistent for Admission::made_room.
-  if (!abandoned) count(counter, 1, std::memory_order_seq_cst);
+  // Counted before the Future can know, so that who has the result finds room in the pool.
+  if (!abandoned) count(counter, 1, std::memory_order_release);
   const std::uint32_t before = slot.finish(bits);
   if (!abandoned && (before & slot_bits::kAbandoned) != 0)
     count(counter, UINT64_MAX);  // stop() has counted it
@@ -121,7 +142,7 @@ void Worker::settle(TaskSlot& slot, std::uint32_t bits) noexcept {
     slot.clear(bits);
     free_slot(slot);
   }
-  core_.admission().made_room();
+  core_.admission().made_room(counter.load(std::memory_order_relaxed));
 }
 
 void Worker::record_times(const TaskTiming& times) noexcept {
@@ -144,9 +165,8 @@ void Worker::free_slot(TaskSlot& slot) noexcept {
 
 void Worker::flush_freed() noexcept {
   if (freed_first_ == nullptr) return;
-  core_.arena().give_back_chain(*freed_first_, *freed_last_);
-  freed_first_ = freed_last_ = nullptr;
-  freed_count_ = 0;
+  core_.arena().give_back_chain(*std::exchange(freed_first_, nullptr), *freed_last_,
+                                std::exchange(freed_count_, 0));
 }
 
 void Worker::add_latency(Histogram& waiting, Histogram& running) const {

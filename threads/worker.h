@@ -43,6 +43,11 @@ class Worker {
   [[nodiscard]] const WorkerCounts& counts() const { return counts_; }
   /// The outermost task that runs here; null when none does. Sequentially consistent, see execute.
   [[nodiscard]] TaskSlot* running() const { return running_.load(std::memory_order_seq_cst); }
+  /// Whether a task runs here, and was begun on `cpu` (-1: anywhere). Relaxed: a hint.
+  [[nodiscard]] bool busy_on(int cpu) const {
+    return running_.load(std::memory_order_relaxed) != nullptr &&
+           (cpu < 0 || cpu_.load(std::memory_order_relaxed) == cpu);
+  }
   [[nodiscard]] bool left() const { return left_.load(std::memory_order_acquire); }
   /// Adds what this worker recorded.
   void add_latency(Histogram& waiting, Histogram& running) const;
@@ -56,6 +61,7 @@ class Worker {
   [[nodiscard]] TaskSlot* next() noexcept;
   [[nodiscard]] TaskSlot* find() noexcept;
   [[nodiscard]] TaskSlot* find_idly() noexcept;
+  [[nodiscard]] TaskSlot* search(bool woken) noexcept;
   void settle(TaskSlot& slot, std::uint32_t bits) noexcept;
   void record_times(const TaskTiming& times) noexcept;
   void free_slot(TaskSlot& slot) noexcept;
@@ -67,7 +73,8 @@ class Worker {
   std::atomic<bool> left_{false};
 
   alignas(64) std::atomic<TaskSlot*> running_{nullptr};
-  std::int64_t mark_ = 0;  // where in the deque the current task's own submissions begin
+  std::atomic<int> cpu_{-1};  // where the last task was begun
+  std::int64_t mark_ = 0;     // where in the deque the current task's own submissions begin
   std::uint32_t looks_ = 0;
   int submitter_cpu_ = -1;  // where the last task came from
   TaskSlot* freed_first_ = nullptr;
