@@ -16,6 +16,7 @@
 #include "processes/channel.h"
 #include "processes/launcher_process.h"
 #include "processes/pidfd.h"
+#include "processes/worker.h"
 #include "shared/task.h"
 
 namespace twinpool::processes {
@@ -37,6 +38,8 @@ int thread_count() {
 }  // namespace
 
 std::shared_ptr<Launcher> Launcher::start() {
+  if (in_worker_process())
+    throw std::logic_error("a task in a worker process cannot make process pools of its own");
   const std::lock_guard lock(current_mutex);
   if (auto running = current.lock(); running != nullptr && !has_ended(running->pidfd_)) return running;
   if (const int threads = thread_count(); threads > 1) {

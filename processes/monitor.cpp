@@ -56,9 +56,16 @@ Monitor::Monitor(TaskBooks& books, Descriptor bell, Descriptor launcher_socket, 
   });
 }
 
-Monitor::~Monitor() {
+Monitor::~Monitor() { finish(); }
+
+void Monitor::finish() {
+  if (!thread_.joinable()) return;
   io_.stop();
   thread_.join();
+  boost::system::error_code ignored;
+  bell_.close(ignored);
+  launcher_.close(ignored);
+  supervisor_.close(ignored);
 }
 
 void Monitor::listen_bell() {
@@ -180,7 +187,10 @@ void Monitor::launcher_gone() {
     const std::lock_guard lock(mutex_);
     launcher_closed_ = true;
     changed_.notify_all();
-    if (ending_) return;
+    if (ending_) {
+      supervisor_pid_ = 0;  // the launcher closes last, when all is reaped
+      return;
+    }
   }
   if (!supervisor_pidfd_.open()) return;
   {

@@ -37,6 +37,9 @@ class Monitor {
   /// Has the launcher kill what is left, and waits until it has reaped it. Gives: whether it has.
   bool end_everything(std::chrono::milliseconds limit);
 
+  /// Ends the monitor's thread and closes its descriptors. What was learned stays readable.
+  void finish();
+
   /// Waits for the first report about the first supervisor. Gives: its pid; 0 when it could not be started
   /// (see `start_error`) or nothing was heard in time.
   pid_t wait_started(std::chrono::milliseconds limit);

@@ -96,6 +96,11 @@ void ProcessPool::Owner::wait_for_workers() {
             static_cast<int>(error), std::generic_category(),
             "fork worker " + std::to_string(index + 1) + " of " + std::to_string(options_.workers));
       }
+      if (header.degraded.load(std::memory_order_acquire) != 0) {
+        throw std::system_error(
+            ECHILD, std::generic_category(),
+            "start worker " + std::to_string(index + 1) + ": workers die as soon as they start");
+      }
       if (Clock::now() > deadline) {
         throw std::system_error(
             ETIMEDOUT, std::generic_category(),
@@ -232,6 +237,8 @@ void ProcessPool::Owner::poke_supervisor() const {
 }
 
 std::shared_ptr<const SharedBlock> ProcessPool::Owner::allocate_shared(std::size_t bytes) {
+  if (in_worker_process()) throw SubmitRefused(SubmitError::kNested);
+  if (closed_hint_.load(std::memory_order_acquire)) throw SubmitRefused(SubmitError::kClosed);
   return books_->allocate_shared(bytes);
 }
 
@@ -311,7 +318,7 @@ bool ProcessPool::Owner::stop(std::chrono::nanoseconds limit) {
     }
   }
   monitor_->end_everything(kEndLimit);
-  monitor_.reset();
+  monitor_->finish();
   return clean_;
 }
 

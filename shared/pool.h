@@ -136,7 +136,8 @@ class Pool {
 
   /// Memory that tasks of this pool share with the caller: `count` elements, zero-filled (C14).
   ///
-  /// Errors: throws std::bad_alloc when the pool's shared memory is exhausted (C12).
+  /// Errors: throws std::bad_alloc when the pool's shared memory is exhausted (C12), SubmitRefused when the
+  ///         pool is closed or the caller is a task of the process twin.
   template <typename T>
   [[nodiscard]] SharedBuffer<T> make_shared_buffer(std::size_t count) {
     static_assert(alignof(T) <= kBufferAlignment);
