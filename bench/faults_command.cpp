@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/faults_command.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <memory>
+
+#include "bench/fault_report.h"
+#include "bench/interrupt.h"
+#include "bench/nearest_name.h"
+#include "bench/reporters/output_file.h"
+#include "bench/reporters/terminal.h"
+#include "bench/units.h"
+#include "bench/version.h"
+#include "shared/options.h"
+#include "shared/usable_cpus.h"
+
+namespace twinpool::bench {
+namespace {
+
+constexpr int kFaultsSchemaVersion = 1;
+/// Wide enough for both twins side by side.
+constexpr std::size_t kWidthOfFiles = 240;
+
+std::uint64_t read_count(std::string_view flag, const std::string& text, std::uint64_t least,
+                         std::uint64_t most) {
+  if (text.starts_with('-'))
+    throw UsageError(fmt::format("{} must be {} or more, not {}", flag, least, text));
+  const auto count = parse_count(flag, text);
+  if (!count) throw UsageError(count.error);
+  if (*count < least) throw UsageError(fmt::format("{} must be {} or more, not {}", flag, least, text));
+  if (*count > most) throw UsageError(fmt::format("{} can be {} at most, not {}", flag, most, text));
+  return *count;
+}
+
+std::uint64_t read_seed(const std::string& text) {
+  std::uint64_t seed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  if (error != std::errc{} || end != text.data() + text.size())
+    throw UsageError(fmt::format("--seed: '{}' is not a whole number from 0 to 18446744073709551615", text));
+  return seed;
+}
+
+std::vector<int> read_faults(const std::vector<std::string>& names) {
+  std::vector<int> chosen;
+  for (const std::string& name : names.empty() ? fault_names() : names) {
+    const int fault = find_fault(name);
+    if (fault < 0)
+      throw UsageError(fmt::format("unknown fault '{}'{}", name, suggest_name(name, fault_names())));
+    if (std::find(chosen.begin(), chosen.end(), fault) == chosen.end()) chosen.push_back(fault);
+  }
+  return chosen;
+}
+
+std::vector<Backend> read_backends(const std::string& name) {
+  if (name == "both") return {kBackends.begin(), kBackends.end()};
+  if (const auto backend = parse_backend(name)) return {*backend};
+  auto names = backend_names();
+  names.emplace_back("both");
+  throw UsageError(fmt::format("unknown backend '{}'{}", name, suggest_name(name, names)));
+}
+
+/// One line, redrawn on a terminal, else one a run.
+class DrillProgress {
+ public:
+  explicit DrillProgress(bool wanted) : wanted_(wanted), redrawn_(can_redraw(stderr)) {}
+  DrillProgress(const DrillProgress&) = delete;
+  DrillProgress& operator=(const DrillProgress&) = delete;
+  ~DrillProgress() {
+    if (wanted_ && redrawn_) fmt::print(stderr, "\r\x1b[K");
+  }
+  void show(const DrillRun& run, std::size_t done, std::size_t total) {
+    if (!wanted_) return;
+    const std::string line = fmt::format("[{:>{}}/{}] {} in {}: {}", done, std::to_string(total).size(),
+                                         total, all_faults()[static_cast<std::size_t>(run.fault)]->name,
+                                         name_of(run.backend), name_of(judge(run)));
+    fmt::print(stderr, "{}{}{}", redrawn_ ? "\r\x1b[K" : "", line, redrawn_ ? "" : "\n");
+    std::fflush(stderr);
+  }
+
+ private:
+  const bool wanted_;
+  const bool redrawn_;
+};
+
+struct FaultsFlags {
+  FaultsOptions options;
+  std::string json;
+  std::string color = "auto";
+  bool quiet = false;
+  bool no_progress = false;
+  bool ascii = false;
+};
+
+ColorChoice read_color(const std::string& text) {
+  if (text == "auto") return ColorChoice::kAuto;
+  if (text == "always") return ColorChoice::kAlways;
+  if (text == "never") return ColorChoice::kNever;
+  const std::vector<std::string> choices{"auto", "always", "never"};
+  throw UsageError(fmt::format("--color cannot be '{}'{}", text, suggest_name(text, choices)));
+}
+
+std::unique_ptr<OutputFile> open_json(const std::string& path) {
+  if (path.empty()) return nullptr;
+  try {
+    return std::make_unique<OutputFile>(path);
+  } catch (const std::system_error& error) {
+    throw UsageError(fmt::format("--json: {}", error.what()));
+  }
+}
+
+std::vector<std::string> own_command_line() {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  std::vector<std::string> words;
+  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+  return words;
+}
+
+nlohmann::json describe_machine() {
+  const CpuLimits cpus = read_cpu_limits();
+  utsname system{};
+  uname(&system);
+  return {{"system", system.sysname},
+          {"kernel", system.release},
+          {"cpus_usable", cpus.usable},
+          {"cpus_online", cpus.online}};
+}
+
+std::string make_document(const DrillResults& results) {
+  nlohmann::json json = to_json(results);
+  json["schema_version"] = kFaultsSchemaVersion;
+  json["kind"] = "faults";
+  json["version"] = kVersion;
+  json["build_type"] = kBuildType;
+  json["command"] = own_command_line();
+  json["finished_at"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+  json["machine"] = describe_machine();
+  // What a crashing program wrote last need not be UTF-8.
+  return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+void report(const DrillResults& results, const FaultsFlags& flags, OutputFile* json) {
+  // Standard output is one thing: the report for people, or the data.
+  std::FILE* const out = json != nullptr && json->is_standard_output() ? stderr : stdout;
+  const TextStyle style = detect_style(out, read_color(flags.color), flags.ascii);
+  const std::size_t width =
+      isatty(fileno(out)) != 0 ? static_cast<std::size_t>(width_of(out)) : kWidthOfFiles;
+  const DrillOptions& options = results.options;
+  std::string text = fmt::format(
+      "twinpool {}  {} workers  {} tasks of about 1 ms  {} run{} of each fault  seed {}\n\n", kVersion,
+      options.workers, options.tasks, options.repeats, options.repeats == 1 ? "" : "s", options.seed);
+  if (!results.runs.empty() && !flags.quiet) text += print_table(results, style, width) + "\n";
+  text += print_verdict(results);
+  fmt::print(out, "{}", spell(style, std::move(text)));
+  if (json != nullptr) json->commit(make_document(results));
+}
+
+int exit_code_of(const DrillResults& results, int signal) {
+  if (results.interrupted) return kExitSignal + signal;
+  for (const DrillRun& run : results.runs) {
+    if (run.wrong != 0) return kExitWrong;
+  }
+  for (const DrillRun& run : results.runs) {
+    if (!run.imbalance.empty()) {
+      fmt::print(stderr, "twinpool: {} in {}: {}\n", all_faults()[static_cast<std::size_t>(run.fault)]->name,
+                 name_of(run.backend), run.imbalance);
+      return kExitInternal;
+    }
+  }
+  return kExitOk;
+}
+
+int run_faults(const FaultsFlags& flags) {
+  read_color(flags.color);
+  const DrillOptions options = plan_drills(flags.options, usable_cpus());
+  const auto json = open_json(flags.json);
+  Interrupt interrupt;
+  DrillResults results;
+  try {
+    DrillProgress progress(!flags.quiet && !flags.no_progress);
+    results = run_drills(options, [&](const DrillRun& run, std::size_t done, std::size_t total) {
+      progress.show(run, done, total);
+    });
+  } catch (const DrillFailure& failure) {
+    throw CommandError(failure.unfit ? kExitUnfit : kExitInternal, failure.what());
+  }
+  report(results, flags, json.get());
+  return exit_code_of(results, interrupt.signal());
+}
+
+std::function<int()> set_up(CLI::App& app) {
+  const auto flags = std::make_shared<FaultsFlags>();
+  FaultsOptions& options = flags->options;
+  app.add_option("--fault", options.faults,
+                 fmt::format("Which faults (all): {}", fmt::join(fault_names(), ", ")))
+      ->type_name("NAME...")
+      ->delimiter(',');
+  app.add_option("--backend", options.backend, "threads, processes or both (both)")->type_name("NAME");
+  app.add_option("-w,--workers", options.workers, "Workers of each pool (usable CPUs, from 2 to 4)")
+      ->type_name("N");
+  app.add_option(
+         "-n,--tasks", options.tasks,
+         fmt::format("Tasks of each run, of about 1 ms; one of them goes wrong ({})", kDefaultDrillTasks))
+      ->type_name("N");
+  app.add_option("--repeat", options.repeats,
+                 fmt::format("Runs of each fault in each twin ({})", kDefaultRepeats))
+      ->type_name("R");
+  app.add_option("--seed", options.seed, "Decides when the fault strikes (42)")->type_name("N");
+  app.add_option("--json", flags->json, "Write every run to this file; - is standard output")
+      ->type_name("FILE");
+  app.add_flag("-q,--quiet", flags->quiet, "No table and no progress, the verdict only");
+  app.add_option("--color", flags->color, "auto, always or never (auto)")->type_name("WHEN");
+  app.add_flag("--no-progress", flags->no_progress, "No progress on standard error");
+  app.add_flag("--ascii", flags->ascii, "ASCII signs only");
+  return [flags] { return run_faults(*flags); };
+}
+
+}  // namespace
+
+DrillOptions plan_drills(const FaultsOptions& typed, int usable_cpus) {
+  DrillOptions options;
+  options.faults = read_faults(typed.faults);
+  options.backends = read_backends(typed.backend);
+  options.workers = typed.workers.empty()
+                        ? std::clamp(usable_cpus, 2, 4)
+                        : static_cast<int>(read_count("--workers", typed.workers, 1, kMaxWorkers));
+  if (typed.tasks.empty()) {
+    options.tasks = kDefaultDrillTasks;
+  } else {
+    options.tasks = read_count("--tasks", typed.tasks, kFewestDrillTasks, kMostDrillTasks);
+  }
+  options.repeats = static_cast<int>(
+      typed.repeats.empty() ? kDefaultRepeats : read_count("--repeat", typed.repeats, 1, kMostRepeats));
+  if (!typed.seed.empty()) options.seed = read_seed(typed.seed);
+  return options;
+}
+
+constinit const Command kFaultsCommand{
+    "faults", "Lets tasks go wrong on purpose in each twin, and says what each fault costs",
+    "Examples:\n"
+    "  twinpool faults                                all faults in both twins\n"
+    "  twinpool faults --fault segv --fault kill      two of them\n"
+    "  twinpool faults --backend threads --repeat 20 --json faults.json\n"
+    "Answers: contained (nothing but the faulty task was lost and the pool has its "
+    "full strength), worker stuck,\n"
+    "spread (other tasks suffered, or the pool stayed weaker), program died, "
+    "program hung (killed at the deadline).\n"
+    "Ends with 0 when the drill ran, whatever crashed in it.",
+    set_up};
+
+}  // namespace twinpool::bench
