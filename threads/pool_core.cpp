@@ -230,24 +230,39 @@ bool PoolCore::wait_for_workers(std::optional<Clock::time_point> deadline) {
   }
 }
 
-PoolStats PoolCore::stats() const {
-  PoolStats stats;
+void PoolCore::read_settled(PoolStats& stats) const noexcept {
   stats.rejected_later = rejected_.load(std::memory_order_seq_cst);
+  stats.completed = stats.failed = 0;
   for (const auto& worker : workers_) {
     stats.completed += worker->counts().completed.load(std::memory_order_seq_cst);
     stats.failed += worker->counts().failed.load(std::memory_order_seq_cst);
+  }
+}
+
+PoolStats PoolCore::stats() const {
+  PoolStats stats;
+  read_settled(stats);
+  const auto settled_seen = [&] { return stats.completed + stats.failed + stats.rejected_later; };
+  // What has settled is read first, so it cannot be more than what was accepted. When it has not changed
+  // after that either, both numbers held at one moment; under load that may need some tries.
+  std::uint64_t accepted = admission_.accepted();
+  constexpr int kTries = 64;
+  for (int i = 0; i < kTries; ++i) {
+    const std::uint64_t before = settled_seen();
+    read_settled(stats);
+    if (settled_seen() == before) break;
+    accepted = admission_.accepted();
+  }
+  const std::lock_guard lock(latency_);
+  for (const auto& worker : workers_) {
     stats.workers.push_back(worker->stats());
     worker->add_latency(stats.waiting, stats.running);
   }
-  // What has settled was read first, so it cannot be more than what was accepted; but for a task that stop()
-  // and its worker settle at this very moment, which for an instant counts on both sides.
-  const std::uint64_t settled_sum = stats.completed + stats.failed + stats.rejected_later;
-  const std::uint64_t accepted = admission_.accepted();
-  stats.pending = accepted > settled_sum ? accepted - settled_sum : 0;
-  stats.submitted = settled_sum + stats.pending;
+  // Only a task that stop() and its worker settle at this very moment counts for an instant on both sides.
+  stats.pending = accepted > settled_seen() ? accepted - settled_seen() : 0;
+  stats.submitted = settled_seen() + stats.pending;
   stats.refused = refused_.load(std::memory_order_relaxed);
   stats.shared_bytes_in_use = shared_bytes_->load(std::memory_order_relaxed);
-  const std::lock_guard lock(latency_);
   stats.waiting = stats.waiting.since(waiting_before_);
   stats.running = stats.running.since(running_before_);
   return stats;

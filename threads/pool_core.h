@@ -102,6 +102,7 @@ class PoolCore {
   [[nodiscard]] TaskSlot& make_slot(const Call& call, std::uint64_t sequence);
   [[nodiscard]] bool sampled(std::uint64_t sequence) const noexcept;
   [[nodiscard]] std::uint64_t settled() const noexcept;
+  void read_settled(PoolStats& stats) const noexcept;
   void advance(Phase to) noexcept;
   void reject_queued() noexcept;
   void announce() noexcept;
