@@ -187,7 +187,7 @@ TEST(WorkerDeath, C3_AllIdleWorkersDeadCostNothing) {
     for (int i = 0; i < 5; ++i) ASSERT_EQ(value_of(pool.submit<identity>(i)), i) << "trial " << trial;
   }
   EXPECT_EQ(pool.stats().lost, 0U);
-  EXPECT_EQ(pool.stats().worker_deaths, 300U);
+  EXPECT_TRUE(eventually([&] { return pool.stats().worker_deaths == 300; }));  // the last may still be reaped
 }
 
 TEST(WorkerDeath, C3_MemoryOfLostTasksIsGivenBack) {
