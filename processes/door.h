@@ -17,14 +17,28 @@ inline void knock(WorkerRecord& worker) {
   futex_wake(worker.door, 1, FutexScope::kAllProcesses);
 }
 
-/// Wakes one sleeping worker, if there is one. Gives: whether there was.
+/// Whether some worker is looking for tasks, or has just been woken to do so.
+[[nodiscard]] inline bool somebody_searches(const Segment& segment) {
+  const SegmentHeader& header = segment.header();
+  for (std::uint32_t i = 0; i < header.worker_words && i < kWorkerWords; ++i) {
+    if (header.searching.words[i].load(std::memory_order_seq_cst) != 0) return true;
+  }
+  return false;
+}
+
+/// Wakes one sleeping worker to search, if there is one. Gives: whether there was.
+///
+/// Its searching bit is set on its behalf, before the knock: until it has looked, nobody wakes another. The
+/// idle bit stays the sleeper's own. So when this process dies between bit and knock, the sleeper can be told
+/// from the others.
 inline bool wake_one(const Segment& segment) {
   SegmentHeader& header = segment.header();
   for (std::uint32_t i = 0; i < header.worker_words && i < kWorkerWords; ++i) {
-    for (std::uint64_t bits = header.idle.words[i].load(std::memory_order_seq_cst); bits != 0;
-         bits &= bits - 1) {
+    std::uint64_t bits = header.idle.words[i].load(std::memory_order_seq_cst) &
+                         ~header.searching.words[i].load(std::memory_order_seq_cst);
+    for (; bits != 0; bits &= bits - 1) {
       const int worker = static_cast<int>(i * 64) + std::countr_zero(bits);
-      if (worker >= segment.worker_count() || !header.idle.clear(worker)) continue;
+      if (worker >= segment.worker_count() || header.searching.set(worker)) continue;
       knock(segment.worker(worker));
       return true;
     }
@@ -32,17 +46,21 @@ inline bool wake_one(const Segment& segment) {
   return false;
 }
 
-/// Sees to it that what was just pushed is looked at: by a worker that is searching, or by one that is woken
-/// now.
-inline void announce_work(const Segment& segment) {
-  const SegmentHeader& header = segment.header();
-  std::uint64_t searchers = 0;
-  for (std::uint32_t i = 0; i < header.worker_words && i < kWorkerWords; ++i) {
-    searchers +=
-        static_cast<unsigned>(std::popcount(header.searching.words[i].load(std::memory_order_seq_cst)));
+/// Knocks once more at every sleeper that somebody meant to wake: that somebody may have died before the
+/// knock.
+inline void repeat_knocks(const Segment& segment) {
+  SegmentHeader& header = segment.header();
+  for (int worker = 0; worker < segment.worker_count(); ++worker) {
+    if (header.idle.test(worker) && header.searching.test(worker)) knock(segment.worker(worker));
   }
-  if (searchers != 0 && backlog(segment) <= searchers) return;
-  wake_one(segment);
+}
+
+/// Sees to it that what was just pushed is looked at: by a worker that searches, or by one that is woken now.
+///
+/// A searcher that finds a task wakes the next if more is left, so a burst of submissions costs one wake-up
+/// here.
+inline void announce_work(const Segment& segment) {
+  if (!somebody_searches(segment)) wake_one(segment);
 }
 
 /// Tells whoever waits for a task to settle, if anybody does.

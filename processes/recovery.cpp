@@ -32,7 +32,7 @@ const TaskType* recover_worker(const Segment& segment, int index, int pid, int s
   SegmentHeader& header = segment.header();
   WorkerRecord& record = segment.worker(index);
   header.idle.clear(index);
-  header.searching.clear(index);
+  header.searching.clear(index);  // it will not look any more
 
   const TaskType* was_running = nullptr;
   const SlotRef intent = record.intent.load(std::memory_order_acquire);
@@ -53,6 +53,7 @@ const TaskType* recover_worker(const Segment& segment, int index, int pid, int s
   }
   record.intent.store(0, std::memory_order_release);
   announce_room(segment);
+  repeat_knocks(segment);
   if (!skip_stale(segment)) wake_one(segment);
   return was_running;
 }

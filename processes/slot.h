@@ -146,7 +146,13 @@ inline constexpr std::size_t kWorkerWords = kMaxWorkers / 64;
 struct WorkerBits {
   std::array<std::atomic<std::uint64_t>, kWorkerWords> words;
 
-  void set(int worker) { words[index(worker)].fetch_or(mask(worker), std::memory_order_seq_cst); }
+  /// Gives: whether the bit was set before.
+  bool set(int worker) {
+    return (words[index(worker)].fetch_or(mask(worker), std::memory_order_seq_cst) & mask(worker)) != 0;
+  }
+  [[nodiscard]] bool test(int worker) const {
+    return (words[index(worker)].load(std::memory_order_seq_cst) & mask(worker)) != 0;
+  }
   /// Gives: whether the bit was set.
   bool clear(int worker) {
     return (words[index(worker)].fetch_and(~mask(worker), std::memory_order_seq_cst) & mask(worker)) != 0;

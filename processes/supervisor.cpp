@@ -86,20 +86,34 @@ class Supervisor {
 
   void reap() {
     int status = 0;
-    for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) bury(pid, status);
+    for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0;) {
+      const auto place =
+          std::find_if(places_.begin(), places_.end(), [&](const Place& p) { return p.pid == pid; });
+      if (place == places_.end()) continue;
+      const int index = static_cast<int>(place - places_.begin());
+      if (WIFSTOPPED(status)) {
+        pass_over(index);
+      } else if (WIFCONTINUED(status)) {
+        knock(segment_.worker(index));  // it may sleep without its idle bit: let it look for itself
+      } else {
+        bury(*place, index, pid, status);
+      }
+    }
   }
 
-  void bury(pid_t pid, int status) {
-    const auto place =
-        std::find_if(places_.begin(), places_.end(), [&](const Place& p) { return p.pid == pid; });
-    if (place == places_.end()) return;
-    const int index = static_cast<int>(place - places_.begin());
+  /// A stopped worker neither searches nor can it be woken: nobody may count on it.
+  void pass_over(int index) {
+    header_.idle.clear(index);
+    header_.searching.clear(index);
+    if (!skip_stale(segment_)) wake_one(segment_);
+  }
+
+  void bury(Place& place, int index, pid_t pid, int status) {
     WorkerRecord& record = segment_.worker(index);
     const auto now = Clock::now();
     const TaskType* const was_running = recover_worker(segment_, index, pid, status);
-    const bool productive =
-        was_running != nullptr || finished_a_task(*place, record) || has_lived(*place, now);
-    place->pid = 0;
+    const bool productive = was_running != nullptr || finished_a_task(place, record) || has_lived(place, now);
+    place.pid = 0;
     record.pid.store(0, std::memory_order_release);
     header_.alive.fetch_sub(1, std::memory_order_seq_cst);
     if (stopping()) return;

@@ -117,29 +117,24 @@ void note_cpu(WorkerRecord& record) {
   if (record.cpu.load(std::memory_order_relaxed) != cpu) record.cpu.store(cpu, std::memory_order_relaxed);
 }
 
-/// Looks for work for a short while before sleeping, where that can help.
+/// Lets a moment pass in which work may come, where that can help.
 ///
 /// The owner on another CPU may push at any moment: spin. On this very CPU it can push only while this worker
 /// does not run: after several tasks in one go, which says that the owner submits ahead, let it go on for one
 /// turn instead of paying a sleep and a wake-up for each few tasks. One at a time, a wake-up preempts sooner
 /// than a turn ends.
-void search(const Segment& segment, const WorkerContext& context, std::uint64_t tasks_in_one_go) {
-  SegmentHeader& header = segment.header();
+void linger(const SegmentHeader& header, std::uint64_t tasks_in_one_go) {
   const int owner_cpu = static_cast<int>(header.owner_cpu.load(std::memory_order_relaxed)) - 1;
-  const bool shares_cpu = owner_cpu == current_cpu();
-  if (shares_cpu && tasks_in_one_go < 2) return;
-  header.searching.set(context.index);
-  if (shares_cpu) {
-    ::sched_yield();
-  } else {
-    spin_until(
-        [&] {
-          return header.head.load(std::memory_order_relaxed) < header.tail.load(std::memory_order_acquire) ||
-                 header.stopping.load(std::memory_order_relaxed) != 0;
-        },
-        owner_cpu);
+  if (owner_cpu == current_cpu()) {
+    if (tasks_in_one_go >= 2) ::sched_yield();
+    return;
   }
-  header.searching.clear(context.index);
+  spin_until(
+      [&] {
+        return header.head.load(std::memory_order_relaxed) < header.tail.load(std::memory_order_acquire) ||
+               header.stopping.load(std::memory_order_relaxed) != 0;
+      },
+      owner_cpu);
 }
 
 /// Sleeps until somebody knocks, unless work has come meanwhile.
@@ -153,6 +148,34 @@ void sleep_at_door(const Segment& segment, const WorkerContext& context) {
     futex_wait(record.door, door, FutexScope::kAllProcesses);
   }
   header.idle.clear(context.index);
+}
+
+/// Searches and sleeps until there is a task, which it claims. Gives: none when the pool stops.
+std::optional<std::uint32_t> find_idly(const Segment& segment, const WorkerContext& context,
+                                       std::uint64_t tasks_in_one_go) {
+  SegmentHeader& header = segment.header();
+  // One searcher is enough: whoever finds a task wakes the next.
+  bool searching = !somebody_searches(segment);
+  while (header.stopping.load(std::memory_order_relaxed) == 0) {
+    if (searching) {
+      header.searching.set(context.index);  // after a wake-up it is set already
+      auto index = claim(segment, context.index);
+      if (!index) {
+        linger(header, tasks_in_one_go);
+        index = claim(segment, context.index);
+      }
+      header.searching.clear(context.index);
+      if (index) {
+        // Submitters have counted on this search; what this worker cannot take, another one has to, now.
+        if (!skip_stale(segment)) wake_one(segment);
+        return index;
+      }
+    }
+    sleep_at_door(segment, context);
+    searching = true;
+    tasks_in_one_go = 0;
+  }
+  return std::nullopt;
 }
 
 void run_claimed(const Segment& segment, const WorkerContext& context, Slot& slot) {
@@ -194,21 +217,14 @@ void run_worker(const Segment& segment, const WorkerContext& context) {
   futex_wake(record.ready, INT32_MAX, FutexScope::kAllProcesses);
   std::uint64_t tasks_in_one_go = 0;
   while (header.stopping.load(std::memory_order_relaxed) == 0) {
-    if (run_one_task(segment, context)) {
-      ++tasks_in_one_go;
-      continue;
-    }
-    search(segment, context, tasks_in_one_go);
-    tasks_in_one_go = 0;
-    const auto index = claim(segment, context.index);
+    auto index = claim(segment, context.index);
     if (!index) {
-      sleep_at_door(segment, context);
-      continue;
+      index = find_idly(segment, context, tasks_in_one_go);
+      tasks_in_one_go = 0;
     }
-    // A submitter may have counted on this worker's search for a task that another one has to take now.
-    if (!skip_stale(segment)) wake_one(segment);
+    if (!index) break;
     run_claimed(segment, context, segment.slot(*index));
-    tasks_in_one_go = 1;
+    ++tasks_in_one_go;
   }
 }
 
