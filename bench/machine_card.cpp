@@ -69,9 +69,10 @@ std::optional<std::string> read_cpuid_hypervisor() {
   for (const unsigned part : {b, c, d}) {
     for (unsigned shift = 0; shift < 32; shift += 8) {
       const char letter = static_cast<char>((part >> shift) & 0xff);
-      if (letter > ' ' && letter < 127) signature += letter;
+      if (letter >= ' ' && letter < 127) signature += letter;
     }
   }
+  signature.erase(signature.find_last_not_of(' ') + 1);  // "bhyve bhyve " fills its twelve bytes with blanks
   return signature.empty() ? "unknown" : signature;
 #else
   return std::nullopt;
