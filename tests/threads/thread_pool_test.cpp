@@ -191,7 +191,7 @@ int fib(int n) {
 }
 
 TEST(ThreadPool, LetsTasksForkAndJoinOnManyWorkers) {
-  PoolUnderTest test({.workers = 3, .queue_capacity = 16});
+  PoolUnderTest test({.workers = 3, .queue_capacity = 16, .when_full = WhenFull::kBlock, .block_limit = 60s});
   std::vector<Future<int>> futures;
   for (int i = 0; i < 8; ++i) futures.push_back(test.pool.submit<fib>(12));
   for (auto& future : futures) EXPECT_EQ(future.get(), 144);
