@@ -41,7 +41,9 @@ std::shared_ptr<Launcher> Launcher::start() {
   if (in_worker_process())
     throw std::logic_error("a task in a worker process cannot make process pools of its own");
   const std::lock_guard lock(current_mutex);
-  if (auto running = current.lock(); running != nullptr && !has_ended(running->pidfd_)) return running;
+  if (auto running = current.lock();
+      running != nullptr && running->owner_ == ::getpid() && !has_ended(running->pidfd_))
+    return running;
   if (const int threads = thread_count(); threads > 1) {
     throw std::logic_error(
         "a process pool needs its launcher, which can only be started while the program has one thread (it "
@@ -61,6 +63,7 @@ std::shared_ptr<Launcher> Launcher::start() {
     run_launcher(theirs.get(), self.get());
   }
   launcher->pid_ = pid;
+  launcher->owner_ = ::getpid();
   launcher->control_ = std::move(ours);
   launcher->pidfd_ = open_pidfd(pid);
   current = launcher;
@@ -69,7 +72,7 @@ std::shared_ptr<Launcher> Launcher::start() {
 
 Launcher::~Launcher() {
   control_ = Descriptor();  // tells it to end
-  if (pid_ <= 0) return;
+  if (pid_ <= 0 || owner_ != ::getpid()) return;
   siginfo_t info{};
   // ECHILD: the program reaps all its children itself, and has.
   while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED) != 0 && errno == EINTR) {

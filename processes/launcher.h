@@ -51,6 +51,7 @@ class Launcher {
   Launcher() = default;
 
   pid_t pid_ = 0;
+  pid_t owner_ = 0;  // a fork of the program inherits this object, not the launcher
   Descriptor pidfd_;
   Descriptor control_;
   std::uint32_t known_tasks_ = 0;
@@ -59,7 +60,7 @@ class Launcher {
 /// What the launcher says on a pool's socket.
 struct LauncherReport {
   enum Kind : std::uint32_t {
-    kStarted = 1,  ///< a supervisor runs; the message carries its pidfd
+    kStarted = 1,  ///< a supervisor runs
     kGone,         ///< it has ended, and all its workers are dead and reaped
     kFailed,       ///< it could not be forked; `value` is errno
   };

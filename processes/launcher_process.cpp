@@ -20,7 +20,6 @@
 
 #include "processes/channel.h"
 #include "processes/launcher.h"
-#include "processes/pidfd.h"
 #include "processes/process_hygiene.h"
 #include "processes/supervisor.h"
 
@@ -118,10 +117,7 @@ class LauncherLoop {
     ::setpgid(pid, pid);  // the child does the same: whoever comes first, the group exists when it is needed
     pool.supervisor = pid;
     pool.supervisor_dead = false;
-    const Descriptor pidfd = open_pidfd(pid);  // not reaped yet, so the number is still its own
-    const int fd = pidfd.get();
-    const LauncherReport started{LauncherReport::kStarted, pid};
-    send_message(pool.socket.get(), bytes_of(started), {&fd, 1});
+    report(pool, {LauncherReport::kStarted, pid});
   }
 
   [[noreturn]] void become_supervisor(PoolEntry& pool, pid_t launcher) {
@@ -133,6 +129,7 @@ class LauncherLoop {
       context.restart = pool.restart;
       // The owner's number for a kept descriptor may be in use here: ours move out of the way first.
       context.owner_pidfd = keep_above(owner_pidfd_, pool.keep_numbers);
+      context.pool_socket = keep_above(pool.socket.get(), pool.keep_numbers);
       context.poke = keep_above(pool.poke.get(), pool.keep_numbers);
       context.owner_bell = keep_above(pool.bell.get(), pool.keep_numbers);
       Descriptor memory(keep_above(pool.memory.get(), pool.keep_numbers));
@@ -141,7 +138,8 @@ class LauncherLoop {
       for (std::size_t i = 0; i < moved.size(); ++i) ::dup2(moved[i], pool.keep_numbers[i]);
       context.keep = pool.keep_numbers;
       std::vector<int> keep = pool.keep_numbers;
-      keep.insert(keep.end(), {context.owner_pidfd, context.poke, context.owner_bell, memory.get()});
+      keep.insert(keep.end(),
+                  {context.owner_pidfd, context.pool_socket, context.poke, context.owner_bell, memory.get()});
       close_descriptors_except(keep);
       const Segment segment = Segment::attach(std::move(memory));
       run_supervisor(segment, context);

@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <boost/asio/post.hpp>
 #include <csignal>
 #include <cstring>
 #include <utility>
@@ -46,7 +45,6 @@ Monitor::Monitor(TaskBooks& books, Descriptor bell, Descriptor launcher_socket, 
       io_(1),
       bell_(io_, bell.release()),
       launcher_(io_, launcher_socket.release()),
-      supervisor_(io_),
       restart_timer_(io_) {
   listen_bell();
   listen_launcher();
@@ -65,7 +63,6 @@ void Monitor::finish() {
   boost::system::error_code ignored;
   bell_.close(ignored);
   launcher_.close(ignored);
-  supervisor_.close(ignored);
 }
 
 void Monitor::listen_bell() {
@@ -96,7 +93,7 @@ void Monitor::serve_bell() {
 bool Monitor::serve_launcher() {
   auto message = receive_message(launcher_.native_handle());
   if (!message) {
-    launcher_gone();
+    everybody_gone();
     return false;
   }
   LauncherReport report{};
@@ -104,8 +101,7 @@ bool Monitor::serve_launcher() {
   std::memcpy(&report, message->bytes.data(), sizeof report);
   switch (report.kind) {
     case LauncherReport::kStarted:
-      supervisor_started(report.value,
-                         message->descriptors.empty() ? Descriptor() : std::move(message->descriptors[0]));
+      supervisor_started(report.value);
       break;
     case LauncherReport::kGone:
       supervisor_gone();
@@ -122,8 +118,7 @@ bool Monitor::serve_launcher() {
   return true;
 }
 
-void Monitor::supervisor_started(pid_t pid, Descriptor pidfd) {
-  supervisor_pidfd_ = std::move(pidfd);
+void Monitor::supervisor_started(pid_t pid) {
   const std::lock_guard lock(mutex_);
   supervisor_pid_ = pid;
   supervisor_born_ = Clock::now();
@@ -132,21 +127,23 @@ void Monitor::supervisor_started(pid_t pid, Descriptor pidfd) {
 }
 
 void Monitor::supervisor_gone() {
-  recover_all();
   bool ending = false;
+  {
+    const std::lock_guard lock(mutex_);
+    ending = ending_;
+  }
+  recover_all(!ending);
   {
     const std::lock_guard lock(mutex_);
     const auto now = Clock::now();
     policy_.died(now, supervisor_pid_ != 0 && now - supervisor_born_ > std::chrono::seconds(1));
     supervisor_pid_ = 0;
-    ending = ending_;
     changed_.notify_all();
   }
-  supervisor_pidfd_ = Descriptor();
   if (!ending) restart_supervisor();
 }
 
-void Monitor::recover_all() {
+void Monitor::recover_all(bool unasked) {
   const Segment& segment = books_.segment();
   SegmentHeader& header = segment.header();
   for (int index = 0; index < segment.worker_count(); ++index) {
@@ -154,7 +151,7 @@ void Monitor::recover_all() {
     const auto pid = record.pid.exchange(0, std::memory_order_acq_rel);
     // Whoever has not been reaped by its supervisor was killed after it.
     const TaskType* const type = recover_worker(segment, index, static_cast<int>(pid), SIGKILL);
-    if (pid == 0) continue;
+    if (pid == 0 || !unasked) continue;
     record.last_pid.store(pid, std::memory_order_relaxed);
     record.last_status.store(SIGKILL, std::memory_order_relaxed);
     record.last_type.store(type, std::memory_order_relaxed);
@@ -182,42 +179,28 @@ void Monitor::restart_supervisor() {
   });
 }
 
-void Monitor::launcher_gone() {
-  {
-    const std::lock_guard lock(mutex_);
-    launcher_closed_ = true;
-    changed_.notify_all();
-    if (ending_) {
-      supervisor_pid_ = 0;  // the launcher closes last, when all is reaped
-      return;
+/// Launcher and supervisor both hold the socket's other end: neither is left.
+void Monitor::everybody_gone() {
+  const Segment& segment = books_.segment();
+  // Had the launcher lived to the end, it would have reaped the workers first. Otherwise the kernel kills
+  // them right after their supervisor; what they write to may be used again only when they are gone.
+  for (int index = 0; index < segment.worker_count(); ++index) {
+    try {
+      const auto pid = static_cast<pid_t>(segment.worker(index).pid.load(std::memory_order_acquire));
+      if (pid > 0) wait_ended(open_pidfd(pid), milliseconds(1000));
+    } catch (const std::system_error&) {  // gone already
     }
   }
-  if (!supervisor_pidfd_.open()) return;
-  {
-    const std::lock_guard lock(mutex_);
-    orphaned_ = true;
-  }
-  // The supervisor goes on by itself; nobody can replace it when it ends.
-  supervisor_.assign(supervisor_pidfd_.release());
-  supervisor_.async_wait(descriptor_base::wait_read, [this](const boost::system::error_code& error) {
-    if (error) return;
-    const Segment& segment = books_.segment();
-    // Its workers are killed by the kernel right after it. Their memory may be used again only when they are
-    // gone.
-    for (int index = 0; index < segment.worker_count(); ++index) {
-      try {
-        const auto pid = static_cast<pid_t>(segment.worker(index).pid.load(std::memory_order_acquire));
-        if (pid > 0) wait_ended(open_pidfd(pid), milliseconds(1000));
-      } catch (const std::system_error&) {  // gone already
-      }
-    }
-    recover_all();
+  const std::lock_guard lock(mutex_);
+  recover_all(!ending_);
+  if (!ending_) {
+    // Nobody can start anybody any more: what waits would wait for ever.
     segment.header().degraded.store(1, std::memory_order_seq_cst);
     fail_queued(segment, SlotState::kLost);
-    const std::lock_guard lock(mutex_);
-    supervisor_pid_ = 0;
-    changed_.notify_all();
-  });
+  }
+  supervisor_pid_ = 0;
+  everybody_gone_ = true;
+  changed_.notify_all();
 }
 
 template <typename Predicate>
@@ -237,17 +220,11 @@ bool Monitor::wait_supervisor_gone(milliseconds limit) {
 
 bool Monitor::end_everything(milliseconds limit) {
   ::shutdown(launcher_.native_handle(), SHUT_WR);
-  if (!wait(limit, [this] { return launcher_closed_; })) return false;
-  // The launcher closes last, when all is reaped. If it was lost earlier, the supervisor is still there, and
-  // taking it away takes its workers away.
-  boost::asio::post(io_, [this] {
-    if (supervisor_.is_open()) kill_by_pidfd(supervisor_.native_handle());
-  });
-  return wait(limit, [this] { return supervisor_pid_ == 0 || !orphaned_; });
+  return wait(limit, [this] { return everybody_gone_; });
 }
 
 pid_t Monitor::wait_started(milliseconds limit) {
-  wait(limit, [this] { return heard_ || launcher_closed_; });
+  wait(limit, [this] { return heard_ || everybody_gone_; });
   return supervisor_pid();
 }
 

@@ -51,10 +51,11 @@ class Monitor {
   void listen_launcher();
   void serve_bell();
   bool serve_launcher();
-  void supervisor_started(pid_t pid, Descriptor pidfd);
+  void supervisor_started(pid_t pid);
   void supervisor_gone();
-  void launcher_gone();
-  void recover_all();
+  void everybody_gone();
+  /// Takes: whether these deaths are news, or the pool's own doing.
+  void recover_all(bool unasked);
   void restart_supervisor();
   template <typename Predicate>
   bool wait(std::chrono::milliseconds limit, Predicate predicate);
@@ -64,22 +65,18 @@ class Monitor {
   boost::asio::io_context io_;
   boost::asio::posix::stream_descriptor bell_;
   boost::asio::posix::stream_descriptor launcher_;
-  boost::asio::posix::stream_descriptor
-      supervisor_;  // watched only when there is no launcher to tell of its end
   boost::asio::steady_timer restart_timer_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
   bool ending_ = false;
-  bool launcher_closed_ = false;
-  bool orphaned_ = false;  // the launcher ended before the supervisor did
+  bool everybody_gone_ = false;
   bool heard_ = false;
   int start_error_ = 0;
   pid_t supervisor_pid_ = 0;
   Clock::time_point supervisor_born_;
 
-  Descriptor supervisor_pidfd_;  // the monitor's thread only
   std::thread thread_;
 };
 

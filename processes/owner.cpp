@@ -13,7 +13,6 @@
 #include "processes/door.h"
 #include "processes/recovery.h"
 #include "processes/task_queue.h"
-#include "processes/worker.h"
 #include "shared/cpu_aware_spin.h"
 
 namespace twinpool::processes {
@@ -28,12 +27,6 @@ constexpr milliseconds kEndLimit{5'000};
 
 std::int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
-}
-
-/// `limit` from now, without overflow for "as long as it takes".
-Clock::time_point deadline_after(std::chrono::nanoseconds limit) {
-  const auto now = Clock::now();
-  return limit < Clock::time_point::max() - now ? now + limit : Clock::time_point::max();
 }
 
 Descriptor make_eventfd(const char* what) {
@@ -67,6 +60,11 @@ ProcessPool::Owner::Owner(PoolOptions options)
 }
 
 ProcessPool::Owner::~Owner() {
+  if (::getpid() != owner_pid_) {
+    // A copy in a fork of the program: the pool is the other's, and the monitor's thread was not forked.
+    static_cast<void>(monitor_.release());
+    return;
+  }
   stop(options_.stop_limit);
   books_->orphan();
 }
@@ -118,7 +116,6 @@ std::optional<SubmitError> ProcessPool::Owner::refuse(SubmitError error) {
 
 std::optional<SubmitError> ProcessPool::Owner::check(const Call& call, std::size_t bytes,
                                                      const Writer& count) const {
-  if (in_worker_process()) return SubmitError::kNested;
   if (call.sequence >= launcher_->known_tasks()) return SubmitError::kUnknownTask;
   for (const auto& block : const_cast<Writer&>(count).attached()) {
     if (block->home != books_) return SubmitError::kForeignBuffer;
@@ -237,7 +234,6 @@ void ProcessPool::Owner::poke_supervisor() const {
 }
 
 std::shared_ptr<const SharedBlock> ProcessPool::Owner::allocate_shared(std::size_t bytes) {
-  if (in_worker_process()) throw SubmitRefused(SubmitError::kNested);
   if (closed_hint_.load(std::memory_order_acquire)) throw SubmitRefused(SubmitError::kClosed);
   return books_->allocate_shared(bytes);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <unistd.h>
+
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -57,6 +59,7 @@ class ProcessPool::Owner {
   bool wait_for_room(Clock::time_point deadline, Done done);
 
   const PoolOptions options_;
+  const pid_t owner_pid_ = ::getpid();
   std::shared_ptr<Launcher> launcher_;
   TaskBooks* books_ = nullptr;  // outlives this: see TaskBooks
   const Segment* segment_ = nullptr;

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <string>
 #include <system_error>
 
@@ -31,7 +30,5 @@ bool wait_ended(const Descriptor& pidfd, std::chrono::milliseconds limit) {
   } while (ready < 0 && errno == EINTR);
   return ready > 0;
 }
-
-bool kill_by_pidfd(int pidfd) { return ::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0) == 0; }
 
 }  // namespace twinpool::processes

@@ -16,7 +16,4 @@ Descriptor open_pidfd(pid_t pid);
 [[nodiscard]] bool has_ended(const Descriptor& pidfd);
 /// Waits at most `limit` for the process to end. Gives: whether it has.
 bool wait_ended(const Descriptor& pidfd, std::chrono::milliseconds limit);
-/// Sends SIGKILL to the process behind the pidfd. Gives: false when it has ended.
-bool kill_by_pidfd(int pidfd);
-
 }  // namespace twinpool::processes

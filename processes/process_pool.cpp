@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processes/process_pool.h"
 
+#include <stdexcept>
+
 #include "processes/owner.h"
+#include "processes/worker.h"
 
 namespace twinpool::processes {
 
 ProcessPool::ProcessPool(PoolOptions options) : owner_(std::make_unique<Owner>(std::move(options))) {}
 
 ProcessPool::~ProcessPool() = default;
+
+// A worker was forked while its pool was being made: the copy of it there has no parts.
+ProcessPool::Owner& ProcessPool::owner() const {
+  if (in_worker_process()) throw std::logic_error("a task cannot use the process pool that runs it");
+  return *owner_;
+}
 
 Guarantees ProcessPool::guarantees() const {
   return {.survives_worker_death = true,
@@ -19,18 +28,20 @@ Guarantees ProcessPool::guarantees() const {
           .nested_submission = false};
 }
 
-PoolStats ProcessPool::stats() const { return owner_->stats(); }
-void ProcessPool::reset_latency() { owner_->reset_latency(); }
-bool ProcessPool::drain(std::chrono::nanoseconds limit) { return owner_->drain(limit); }
-bool ProcessPool::stop(std::chrono::nanoseconds limit) { return owner_->stop(limit); }
-std::vector<int> ProcessPool::worker_pids() const { return owner_->worker_pids(); }
-int ProcessPool::supervisor_pid() const { return owner_->supervisor_pid(); }
+PoolStats ProcessPool::stats() const { return owner().stats(); }
+void ProcessPool::reset_latency() { owner().reset_latency(); }
+bool ProcessPool::drain(std::chrono::nanoseconds limit) { return owner().drain(limit); }
+bool ProcessPool::stop(std::chrono::nanoseconds limit) { return owner().stop(limit); }
+std::vector<int> ProcessPool::worker_pids() const { return owner().worker_pids(); }
+int ProcessPool::supervisor_pid() const { return owner().supervisor_pid(); }
 
 std::optional<SubmitError> ProcessPool::enqueue(const Call& call, TaskState*& accepted) {
+  if (in_worker_process()) return SubmitError::kNested;
   return owner_->enqueue(call, accepted);
 }
 
 std::shared_ptr<const SharedBlock> ProcessPool::allocate_shared(std::size_t bytes) {
+  if (in_worker_process()) throw SubmitRefused(SubmitError::kNested);
   return owner_->allocate_shared(bytes);
 }
 

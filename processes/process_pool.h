@@ -39,6 +39,7 @@ class ProcessPool final : public Pool {
 
  private:
   class Owner;
+  [[nodiscard]] Owner& owner() const;
   std::optional<SubmitError> enqueue(const Call& call, TaskState*& accepted) override;
   std::shared_ptr<const SharedBlock> allocate_shared(std::size_t bytes) override;
 

@@ -127,7 +127,7 @@ struct alignas(64) WorkerRecord {
   alignas(64) std::atomic<std::uint32_t> door;
 
   // Line 2, written by the supervisor.
-  alignas(64) std::atomic<std::uint32_t> pid;  ///< 0: nobody is there
+  alignas(64) std::atomic<std::uint32_t> pid;  ///< 0: nobody is there; a new worker stores its own
   std::atomic<std::uint32_t> incarnation;      ///< how many have had this place
   std::atomic<std::uint32_t> deaths;           ///< unasked ones
   std::atomic<std::uint32_t> last_status;      ///< wait status of the last death

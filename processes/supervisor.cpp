@@ -44,14 +44,17 @@ class Supervisor {
     sigaddset(&children, SIGCHLD);
     const int signals = ::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals < 0) give_up(errno);
-    std::array<pollfd, 3> watched{
-        {{signals, POLLIN, 0}, {context_.owner_pidfd, POLLIN, 0}, {context_.poke, POLLIN, 0}}};
+    std::array<pollfd, 4> watched{{{signals, POLLIN, 0},
+                                   {context_.owner_pidfd, POLLIN, 0},
+                                   {context_.poke, POLLIN, 0},
+                                   {context_.pool_socket, POLLRDHUP, 0}}};
     for (;;) {
       reap();
       if (stopping() && header_.alive.load() == 0) ::_exit(0);
       if (!stopping()) restore_strength();
       if (::poll(watched.data(), watched.size(), timeout_ms()) < 0 && errno != EINTR) give_up(errno);
-      if (watched[1].revents != 0) ::_exit(0);  // the owner is gone; the workers follow this process
+      // The owner, or its pool, is gone; the workers follow this process.
+      if (watched[1].revents != 0 || watched[3].revents != 0) ::_exit(0);
       if (watched[0].revents != 0) drain<signalfd_siginfo>(signals);
       if (watched[2].revents != 0) drain<std::uint64_t>(context_.poke);
     }

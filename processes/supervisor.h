@@ -12,6 +12,7 @@ namespace twinpool::processes {
 struct SupervisorContext {
   RestartOptions restart;
   int owner_pidfd = -1;   ///< readable when the owner has ended
+  int pool_socket = -1;   ///< its other end closes when the pool is to end at once, launcher or no launcher
   int poke = -1;          ///< eventfd: the owner asks to look at the header
   int owner_bell = -1;    ///< eventfd: asks the owner to look
   std::vector<int> keep;  ///< descriptors that the workers keep

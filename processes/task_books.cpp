@@ -112,6 +112,10 @@ void TaskBooks::count_outcomes(PoolStats& stats) {
     const SlotWord word{segment_.slot(i).word.load(std::memory_order_acquire)};
     if (!word.terminal()) continue;
     std::uint64_t mark = record->mark_.load(std::memory_order_acquire);
+    if (mark >> 32 == word.generation() && (mark & TaskRecord::kDetached) != 0) {
+      harvest_slot(i);  // nobody will come for it: what it holds is free from now on
+      continue;
+    }
     while (mark >> 32 == word.generation() && (mark & (TaskRecord::kTaken | TaskRecord::kCounted)) == 0) {
       if (record->mark_.compare_exchange_weak(mark, mark | TaskRecord::kCounted, std::memory_order_acq_rel)) {
         count(word.state());
@@ -158,31 +162,6 @@ bool TaskBooks::harvest_slot(std::uint32_t index) {
       harvest_record(*record);
     }
     return true;
-  }
-}
-
-void TaskBooks::reclaim_detached() {
-  const std::lock_guard lock(harvest_mutex_);
-  for (std::uint32_t i = 0; i < segment_.slot_count(); ++i) {
-    TaskRecord* const record = records_[i].load(std::memory_order_acquire);
-    if (record == nullptr) continue;
-    std::uint64_t mark = record->mark_.load(std::memory_order_acquire);
-    while ((mark & TaskRecord::kTaken) == 0) {
-      const bool detached = (mark & TaskRecord::kDetached) != 0;
-      // Marking the others as well makes a release that is just deciding whether its task has settled look
-      // once more.
-      const std::uint64_t won =
-          mark | TaskRecord::kCounted | (detached ? std::uint64_t{TaskRecord::kTaken} : 0);
-      if (!record->mark_.compare_exchange_weak(mark, won, std::memory_order_acq_rel)) continue;
-      if ((mark & TaskRecord::kCounted) == 0) count(record->word().state());
-      if (detached) {
-        extents_.release(std::exchange(record->arguments_, {}));
-        extents_.release(std::exchange(record->result_, {}));
-        record->attached_.clear();
-        (void)free_.push(i);  // the pool is still a user
-      }
-      break;
-    }
   }
 }
 

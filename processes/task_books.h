@@ -99,7 +99,9 @@ class TaskBooks {
   ///
   /// Requires: every task has settled.
   void orphan() {
-    reclaim_detached();
+    // What is left belongs to Futures that were dropped or not taken yet; these keep their results, nothing
+    // else.
+    harvest(segment_.slot_count());
     if (free_.orphan()) delete this;
   }
 
@@ -141,7 +143,6 @@ class TaskBooks {
 
   std::size_t harvest(std::size_t enough);
   bool harvest_slot(std::uint32_t index);
-  void reclaim_detached();
   void harvest_record(TaskRecord& record);
   void count(SlotState state) {
     outcomes_[static_cast<std::size_t>(state)].fetch_add(1, std::memory_order_relaxed);

@@ -213,6 +213,8 @@ void run_worker(const Segment& segment, const WorkerContext& context) {
   SegmentHeader& header = segment.header();
   WorkerRecord& record = segment.worker(context.index);
   note_cpu(record);
+  // The supervisor stores it too; but who sees this worker ready wants to find it there.
+  record.pid.store(static_cast<std::uint32_t>(::getpid()), std::memory_order_release);
   record.ready.store(record.incarnation.load(std::memory_order_relaxed), std::memory_order_release);
   futex_wake(record.ready, INT32_MAX, FutexScope::kAllProcesses);
   std::uint64_t tasks_in_one_go = 0;

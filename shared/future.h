@@ -16,6 +16,12 @@ namespace twinpool {
 
 using Clock = std::chrono::steady_clock;
 
+/// `limit` from now; as late as the clock can say where the sum would not fit.
+[[nodiscard]] inline Clock::time_point deadline_after(std::chrono::nanoseconds limit) {
+  const auto now = Clock::now();
+  return limit < Clock::time_point::max() - now ? now + limit : Clock::time_point::max();
+}
+
 /// When a task was accepted, begun and settled, in nanoseconds of the steady clock. Taken for sampled tasks
 /// only
 /// (`PoolOptions::timing`); `started_ns` is 0 when the task never ran.
@@ -77,7 +83,7 @@ class [[nodiscard]] Future {
   /// Waits at most until `deadline`. Gives: whether the task has settled.
   bool wait_until(Clock::time_point deadline) const noexcept { return state().wait_until(deadline); }
   /// Waits at most `limit`. Gives: whether the task has settled.
-  bool wait_for(std::chrono::nanoseconds limit) const noexcept { return wait_until(Clock::now() + limit); }
+  bool wait_for(std::chrono::nanoseconds limit) const noexcept { return wait_until(deadline_after(limit)); }
   /// Requires ready(). When the task waited and ran, if it was sampled.
   [[nodiscard]] std::optional<TaskTiming> timing() const noexcept { return state().timing(); }
 
