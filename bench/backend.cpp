@@ -3,10 +3,7 @@
 
 #include <stdexcept>
 
-#if __has_include("processes/process_pool.h")
 #include "processes/process_pool.h"
-#define HAVE_P 1
-#endif
 #include "threads/thread_pool.h"
 
 namespace twinpool::bench {
@@ -37,11 +34,7 @@ std::unique_ptr<Pool> make_pool(Backend backend, const PoolOptions& options) {
     case Backend::kThreads:
       return std::make_unique<threads::ThreadPool>(options);
     case Backend::kProcesses:
-#ifdef HAVE_P
       return std::make_unique<processes::ProcessPool>(options);
-#else
-      throw std::runtime_error("the process twin is not built");
-#endif
   }
   throw std::invalid_argument("there is no such backend");
 }

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/bench_command.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <optional>
+
+#include "bench/interrupt.h"
+#include "bench/plan.h"
+#include "bench/reporters/environment.h"
+#include "bench/reporters/json.h"
+#include "bench/reporters/output_file.h"
+#include "bench/reporters/progress.h"
+#include "bench/reporters/table.h"
+#include "bench/reporters/verdict.h"
+#include "bench/runner.h"
+
+namespace twinpool::bench {
+namespace {
+
+struct BenchFlags {
+  BenchOptions options;
+  std::string json;
+  std::string color = "auto";
+  bool quiet = false;
+  bool no_progress = false;
+  bool ascii = false;
+};
+
+/// Trials run elsewhere and open the file again and again, so it has to be a file, and to be readable, before anything begins.
+void check_input(const std::string& path) {
+  if (path.empty()) return;
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) throw UsageError(fmt::format("cannot read --input '{}': {}", path, std::strerror(errno)));
+  struct stat status {};
+  fstat(fd, &status);
+  char byte = 0;
+  const bool readable = S_ISREG(status.st_mode) && read(fd, &byte, 1) == 1;
+  close(fd);
+  if (!S_ISREG(status.st_mode)) throw UsageError(fmt::format("--input '{}' is not a file", path));
+  if (!readable) throw UsageError(fmt::format("--input '{}' is empty or cannot be read", path));
+}
+
+std::vector<std::string> own_command_line() {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  std::vector<std::string> words;
+  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+  return words;
+}
+
+void report(const BenchResults& results, const BenchFlags& flags, ColorChoice colour, OutputFile* json) {
+  // Standard output is one thing: the report for people, or the data.
+  std::FILE* const out = json != nullptr && json->is_standard_output() ? stderr : stdout;
+  const TextStyle style = detect_style(out, colour, flags.ascii);
+  const bool measured = std::any_of(results.cells.begin(), results.cells.end(), [](const CellResult& cell) {
+    return std::any_of(cell.sides.begin(), cell.sides.end(), [](const auto& side) { return !side.samples.empty(); });
+  });
+  std::string text = environment_line(results.plan) + "\n" + noise_line(results) + "\n\n";
+  if (measured && !flags.quiet) text += print_tables(results, style) + "\n";
+  text += print_verdict(results);
+  if (results.partial()) {
+    text += measured ? "What was measured until the interruption is printed above.\n" : "Nothing was measured before that.\n";
+  }
+  fmt::print(out, "{}", spell(style, std::move(text)));
+  if (json != nullptr) json->commit(make_report(results, own_command_line()).dump(1) + "\n");
+}
+
+int run_bench(const BenchFlags& flags) {
+  const ColorChoice colour = read_color(flags.color);
+  const Plan plan = make_plan(flags.options, read_machine_room());
+  check_input(plan.input);
+  const auto json = open_output("--json", flags.json);
+  ProgressKind kind = can_redraw(stderr) ? ProgressKind::kRedrawn : ProgressKind::kLines;
+  if (flags.quiet || flags.no_progress) kind = ProgressKind::kNone;
+  std::optional<BenchResults> results;
+  {
+    const Interrupt interrupt;
+    try {
+      results = run_plan(plan, *make_progress(kind));
+    } catch (const UnfitMachine& refusal) {
+      throw UnfitError(fmt::format("a pool could not be started: {}", refusal.what()));
+    }
+  }
+  report(*results, flags, colour, json.get());
+  if (results->partial()) return kExitSignal + results->signal;
+  const auto any = [&](auto CellResult::*list) {
+    return std::any_of(results->cells.begin(), results->cells.end(), [&](const CellResult& cell) { return !(cell.*list).empty(); });
+  };
+  if (any(&CellResult::problems)) return kExitWrong;
+  return any(&CellResult::crashes) ? kExitInternal : kExitOk;
+}
+
+std::function<int()> set_up(CLI::App& app) {
+  const auto flags = std::make_shared<BenchFlags>();
+  BenchOptions& options = flags->options;
+  app.add_option("--workload", options.workloads, "Workloads to run (all); see `twinpool list workloads`")
+      ->type_name("NAME...")
+      ->delimiter(',');
+  app.add_option("--backend", options.backend, "threads, processes or both (both)")->type_name("NAME");
+  app.add_option("-w,--workers", options.workers, "Numbers of workers, one set of cells each (usable CPUs)")
+      ->type_name("N[,N..]");
+  app.add_option("-n,--tasks", options.tasks, "Tasks of one round (as many as fit into its length)")->type_name("N");
+  app.add_option("-d,--duration", options.duration, "Length of one round of the slower backend (150ms)")->type_name("T");
+  app.add_option("--window", options.window, "Unfinished tasks at a time (64, fewer where payloads are huge)")->type_name("N");
+  app.add_option("-p,--payload", options.payload, "Size of a task's payload, for example 1MiB (by workload)")->type_name("SIZE");
+  app.add_option("-r,--trials", options.trials, "Fresh processes of each backend in each cell (10; 6 give an interval)")
+      ->type_name("N");
+  app.add_option("--json", flags->json, "Write every sample to this file; - is standard output")->type_name("FILE");
+  app.add_option("--seed", options.seed, "Decides payloads and the order of the rounds (42)")->type_name("N");
+  app.add_option("--input", options.input, "The text that wordcount reads (generated)")->type_name("FILE");
+  app.add_flag("-q,--quiet", flags->quiet, "No tables and no progress, the verdict only");
+  app.add_option("--color", flags->color, "auto, always or never (auto)")->type_name("WHEN");
+  app.add_flag("--no-progress", flags->no_progress, "No progress on standard error");
+  app.add_flag("--ascii", flags->ascii, "ASCII signs only");
+  return [flags] { return run_bench(*flags); };
+}
+
+}  // namespace
+
+constinit const Command kBenchCommand{
+    .name = "bench",
+    .sentence = "Runs the same work on both backends and says how they differ",
+    .examples = "Examples:\n"
+                "  twinpool bench                                       all workloads, about a minute\n"
+                "  twinpool bench --workload noop echo --workers 1,2,4  two workloads, three sizes of pool\n"
+                "  twinpool bench --workload echo --payload 1MiB --trials 20 --json echo.json\n"
+                "  twinpool bench --workload wordcount --input /usr/share/common-licenses/GPL-3",
+    .set_up = &set_up};
+
+}  // namespace twinpool::bench

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/list_command.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "bench/backend.h"
+#include "bench/faults/fault.h"
+#include "bench/nearest_name.h"
+#include "bench/reporters/text_table.h"
+#include "bench/units.h"
+#include "bench/workloads/registry.h"
+
+namespace twinpool::bench {
+namespace {
+
+using Align = TextTable::Align;
+
+void list_workloads() {
+  TextTable table({Align::kLeft, Align::kLeft, Align::kRight, Align::kLeft});
+  table.add({"workload", "a task", "payload", "expected to be faster"});
+  for (const Workload& workload : workloads()) {
+    table.add({std::string(workload.name), std::string(workload.sentence),
+               workload.payload.empty() ? "-" : print_size(static_cast<double>(workload.default_payload_bytes)),
+               std::string(workload.expected == Expected::kNoDifference ? "neither" : name_of(workload.expected))});
+  }
+  fmt::print("{}", table.str());
+}
+
+void list_backends() {
+  TextTable table({Align::kLeft, Align::kLeft});
+  table.add({"backend", "what it is"});
+  for (const Backend backend : kBackends) {
+    table.add({std::string(name_of(backend)), std::string(sentence_of(backend))});
+  }
+  fmt::print("{}", table.str());
+}
+
+void list_faults() {
+  TextTable table({Align::kLeft, Align::kLeft});
+  table.add({"fault", "what the task does"});
+  for (const Fault* fault : all_faults()) table.add({std::string(fault->name), std::string(fault->sentence)});
+  fmt::print("{}", table.str());
+}
+
+/// What can be listed, in the order in which `twinpool list` shows it.
+struct Listing {
+  const char* name;
+  void (*print)();
+};
+constexpr Listing kListings[] = {{"workloads", list_workloads}, {"faults", list_faults}, {"backends", list_backends}};
+
+int list(const std::string& what) {
+  std::vector<std::string> names;
+  bool any = false;
+  for (const Listing& listing : kListings) {
+    names.emplace_back(listing.name);
+    if (!what.empty() && what != listing.name) continue;
+    if (any) fmt::print("\n");
+    listing.print();
+    any = true;
+  }
+  if (!any) throw UsageError(fmt::format("there is no list of '{}'{}", what, suggest_name(what, names)));
+  return kExitOk;
+}
+
+std::function<int()> set_up(CLI::App& app) {
+  const auto what = std::make_shared<std::string>();
+  app.add_option("what", *what, "workloads, faults or backends; all when left out");
+  return [what] { return list(*what); };
+}
+
+}  // namespace
+
+constinit const Command kListCommand{.name = "list",
+                                     .sentence = "Shows the workloads, faults and backends by name",
+                                     .examples = "Example: twinpool list workloads",
+                                     .set_up = &set_up};
+
+}  // namespace twinpool::bench

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bench/cli.h"
+
+namespace twinpool::bench {
+
+/// `twinpool list [workloads|backends]`.
+extern const Command kListCommand;
+
+}  // namespace twinpool::bench

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <limits>
+#include <set>
+
+#include "bench/cli.h"
+#include "bench/nearest_name.h"
+#include "bench/units.h"
+#include "shared/cgroup.h"
+#include "shared/usable_cpus.h"
+
+namespace twinpool::bench {
+namespace {
+
+/// Room in the segment beside payloads: alignment, and what the allocator keeps for itself.
+constexpr std::uint64_t kSegmentSlack = std::uint64_t{64} << 20;
+
+template <typename T>
+T require(const Parsed<T>& parsed) {
+  if (!parsed) throw UsageError(parsed.error);
+  return *parsed;
+}
+
+std::uint64_t read_count(std::string_view flag, const std::string& text, std::uint64_t least, std::uint64_t most) {
+  if (!text.empty() && text[0] == '-') {
+    throw UsageError(fmt::format("{} must be {} or more, not {}", flag, least, text));
+  }
+  const std::uint64_t value = require(parse_count(flag, text));
+  if (value < least) throw UsageError(fmt::format("{} must be {} or more, not {}", flag, least, text));
+  if (value > most) throw UsageError(fmt::format("{} can be {} at most, not {}", flag, most, text));
+  return value;
+}
+
+std::vector<const Workload*> read_workloads(const std::vector<std::string>& names) {
+  std::vector<const Workload*> chosen;
+  if (names.empty()) {
+    for (const Workload& workload : workloads()) chosen.push_back(&workload);
+  }
+  for (const std::string& name : names) {
+    const Workload* const workload = find_workload(name);
+    if (workload == nullptr) {
+      throw UsageError(fmt::format("unknown workload '{}'{}", name, suggest_name(name, workload_names())));
+    }
+    if (std::find(chosen.begin(), chosen.end(), workload) == chosen.end()) chosen.push_back(workload);
+  }
+  return chosen;
+}
+
+std::vector<Backend> read_backends(const std::string& name) {
+  if (name == "both") return {Backend::kThreads, Backend::kProcesses};
+  if (const auto backend = parse_backend(name)) return {*backend};
+  auto names = backend_names();
+  names.emplace_back("both");
+  throw UsageError(fmt::format("unknown backend '{}'{}", name, suggest_name(name, names)));
+}
+
+std::vector<int> read_workers(const std::vector<std::string>& lists, int usable_cpus) {
+  std::vector<int> workers;
+  for (const std::string& list : lists) {
+    for (std::size_t at = 0; at <= list.size();) {
+      const std::size_t comma = std::min(list.find(',', at), list.size());
+      const auto count = static_cast<int>(read_count("--workers", list.substr(at, comma - at), 1, kMaxWorkers));
+      if (std::find(workers.begin(), workers.end(), count) == workers.end()) workers.push_back(count);
+      at = comma + 1;
+    }
+  }
+  if (workers.empty()) workers.push_back(usable_cpus);
+  return workers;
+}
+
+std::uint64_t read_seed(const std::string& text) {
+  if (text.empty()) return kDefaultSeed;
+  std::uint64_t seed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    throw UsageError(fmt::format("--seed must be a whole number from 0 to {}, not '{}'",
+                                 std::numeric_limits<std::uint64_t>::max(), text));
+  }
+  return seed;
+}
+
+/// Shared memory that a cell may need at once; more than any machine has where it does not fit the type.
+double shared_need(const Cell& cell) {
+  const auto payload = static_cast<double>(cell.payload_bytes);
+  const double held = cell.workload->payload_is_shared ? 1.0 : static_cast<double>(cell.window);
+  return payload * held * static_cast<double>(cell.workload->payload_crosses);
+}
+
+/// Chooses window and segment so that the payloads fit into half of the memory.
+void fit_into_memory(Cell& cell, bool window_was_given, const MachineRoom& room) {
+  const auto limit = static_cast<double>(room.available_bytes) / 2;
+  if (!window_was_given && !cell.workload->payload_is_shared && shared_need(cell) > limit) {
+    const double each = shared_need(cell) / static_cast<double>(cell.window);
+    cell.window = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(limit / each));
+  }
+  const double need = shared_need(cell);
+  if (need > limit) {
+    const bool many = cell.window > 1 && !cell.workload->payload_is_shared;
+    throw UsageError(fmt::format("--payload {} is too much for workload '{}': {}needs {} of shared memory, and half of what is "
+                                 "available is {}; take a smaller payload{}",
+                                 print_size(static_cast<double>(cell.payload_bytes)), cell.workload->name,
+                                 many ? fmt::format("a window of {} ", cell.window) : "it ", print_size(need),
+                                 print_size(limit), many ? " or --window" : ""));
+  }
+  const auto wanted = static_cast<std::uint64_t>(need + need / 4) + kSegmentSlack;
+  cell.max_shared_bytes = std::max<std::uint64_t>(ProcessOptions{}.max_shared_bytes, wanted);
+}
+
+Cell make_cell(const Workload& workload, int workers, const BenchOptions& options, const MachineRoom& room) {
+  Cell cell{.workload = &workload, .workers = workers, .payload_bytes = workload.default_payload_bytes};
+  if (!options.window.empty()) cell.window = read_count("--window", options.window, 1, kMaxQueueCapacity);
+  if (!options.payload.empty() && !workload.payload.empty()) {
+    cell.payload_bytes = require(parse_size("--payload", options.payload));
+    if (cell.payload_bytes < workload.min_payload_bytes) {
+      throw UsageError(fmt::format("--payload must be {} bytes or more for workload '{}', not {}",
+                                   workload.min_payload_bytes, workload.name, options.payload));
+    }
+  }
+  // A task's own memory is not shared, but all workers have it at once.
+  const double own = static_cast<double>(cell.payload_bytes) * workers;
+  if (own > static_cast<double>(room.available_bytes) / 2) {
+    throw UsageError(fmt::format("--payload {} is too much for {} workers: half of the available memory is {}",
+                                 options.payload, workers, print_size(static_cast<double>(room.available_bytes) / 2)));
+  }
+  fit_into_memory(cell, !options.window.empty(), room);
+  return cell;
+}
+
+}  // namespace
+
+MachineRoom read_machine_room() {
+  MachineRoom room{.usable_cpus = usable_cpus(), .available_bytes = std::numeric_limits<std::uint64_t>::max()};
+  std::ifstream file("/proc/meminfo");
+  std::string name, rest;
+  for (std::uint64_t kilobytes = 0; file >> name >> kilobytes && std::getline(file, rest);) {
+    if (name == "MemAvailable:") room.available_bytes = kilobytes * 1024;
+  }
+  if (const auto limit = smallest_cgroup_limit("memory", "memory.limit_in_bytes", "memory.max")) {
+    room.available_bytes = std::min(room.available_bytes, *limit);
+  }
+  return room;
+}
+
+Plan make_plan(const BenchOptions& options, const MachineRoom& room) {
+  Plan plan;
+  plan.backends = read_backends(options.backend);
+  const auto chosen = read_workloads(options.workloads);
+  const auto workers = read_workers(options.workers, room.usable_cpus);
+  if (!options.tasks.empty() && !options.duration.empty()) {
+    throw UsageError("--tasks and --duration exclude each other: one fixes the work of a round, the other its length");
+  }
+  if (!options.tasks.empty()) plan.tasks = read_count("--tasks", options.tasks, 1, kMostTasks);
+  if (!options.duration.empty()) {
+    plan.round_length = require(parse_duration("--duration", options.duration));
+    if (plan.round_length > kLongestRound) {
+      throw UsageError(fmt::format("--duration is the length of one round and can be {} s at most, not {}",
+                                   kLongestRound.count(), options.duration));
+    }
+  }
+  if (!options.trials.empty()) plan.trials = static_cast<int>(read_count("--trials", options.trials, 1, kMostTrials));
+  plan.seed = read_seed(options.seed);
+  plan.input = options.input;
+  const auto takes_payload = [](const Workload* workload) { return !workload->payload.empty(); };
+  if (!options.payload.empty() && std::none_of(chosen.begin(), chosen.end(), takes_payload)) {
+    throw UsageError(fmt::format("--payload means nothing to workload '{}'", chosen.front()->name));
+  }
+  if (!options.input.empty() && std::find(chosen.begin(), chosen.end(), find_workload("wordcount")) == chosen.end()) {
+    throw UsageError("--input is read by workload 'wordcount' only, which was not chosen");
+  }
+  for (const Workload* workload : chosen) {
+    for (const int count : workers) plan.cells.push_back(make_cell(*workload, count, options, room));
+  }
+  return plan;
+}
+
+}  // namespace twinpool::bench

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/backend.h"
+#include "bench/workloads/registry.h"
+
+namespace twinpool::bench {
+
+/// What the user typed after `twinpool bench`, read but not yet judged.
+struct BenchOptions {
+  std::vector<std::string> workloads;  ///< empty: all
+  std::string backend = "both";
+  std::vector<std::string> workers;  ///< each "N" or "N,N"; empty: usable CPUs
+  std::string tasks;                 ///< tasks of a round; empty: calibrated
+  std::string duration;              ///< length of a round; empty: kRoundLength
+  std::string window;
+  std::string payload;
+  std::string trials;
+  std::string seed;
+  std::string input;
+};
+
+inline constexpr int kDefaultTrials = 10;
+inline constexpr int kMostTrials = 10'000;
+inline constexpr std::uint64_t kDefaultWindow = 64;
+inline constexpr std::uint64_t kMostTasks = 1'000'000'000;
+inline constexpr std::uint64_t kDefaultSeed = 42;
+inline constexpr std::chrono::milliseconds kRoundLength{150};
+inline constexpr std::chrono::seconds kLongestRound{600};
+
+/// workload x parameters: what one line of the table is about.
+struct Cell {
+  const Workload* workload = nullptr;
+  int workers = 1;
+  std::uint64_t window = kDefaultWindow;
+  std::uint64_t payload_bytes = 0;
+  std::uint64_t max_shared_bytes = 0;
+};
+
+/// What will be measured.
+struct Plan {
+  std::vector<Cell> cells;
+  std::vector<Backend> backends;
+  int trials = kDefaultTrials;  ///< of each backend in each cell: the number of pairs
+  std::optional<std::uint64_t> tasks;
+  std::chrono::nanoseconds round_length = kRoundLength;
+  std::uint64_t seed = kDefaultSeed;
+  std::string input;
+};
+
+/// What of the machine decides whether a plan can be followed.
+struct MachineRoom {
+  int usable_cpus = 1;
+  std::uint64_t available_bytes = 0;  ///< memory that may be used without swapping
+};
+/// Gives: the room of this machine now.
+[[nodiscard]] MachineRoom read_machine_room();
+
+/// Judges what was typed. Pure.
+///
+/// Errors: UsageError with the sentence for the user.
+[[nodiscard]] Plan make_plan(const BenchOptions& options, const MachineRoom& room);
+
+}  // namespace twinpool::bench

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/reporters/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "bench/reporters/text_table.h"
+#include "bench/units.h"
+
+namespace twinpool::bench {
+namespace {
+
+using Align = TextTable::Align;
+using fmt::terminal_color;
+constexpr char kNothing[] = "-";
+
+std::string rate_with_spread(const BackendResult& side) {
+  const auto rate = median_of(side, throughput_of);
+  if (!rate) return kNothing;
+  const auto spread = spread_of(side, throughput_of);
+  return print_number(*rate) + "/s" + (spread ? fmt::format(" ±{:3.0f} %", *spread * 100) : "");
+}
+
+std::string interval_text(const std::optional<RatioEstimate>& ratio) {
+  if (!ratio) return kNothing;
+  const std::string value = fmt::format("{:.2f}x", ratio->ratio);
+  return ratio->has_interval() ? fmt::format("{} [{:.2f}, {:.2f}]", value, ratio->low, ratio->high)
+                               : fmt::format("{} (n={})", value, ratio->n);
+}
+
+std::string finding_text(const TextStyle& style, CellFinding finding) {
+  const std::string_view name = name_of(finding);
+  switch (finding) {
+    case CellFinding::kThreads: return paint(style, terminal_color::blue, name);
+    case CellFinding::kProcesses: return paint(style, terminal_color::yellow, name);
+    case CellFinding::kTooNoisy:
+    case CellFinding::kTooFewPairs: return paint(style, terminal_color::magenta, name);
+    default: return std::string(name);
+  }
+}
+
+std::string expectation_text(const TextStyle& style, std::string_view text) {
+  return text == "surprise" ? paint(style, terminal_color::magenta, text) : std::string(text);
+}
+
+/// One table: a head, and a row of texts for each cell that has samples.
+template <typename RowOf>
+std::string table_of(const BenchResults& results, const TextStyle& style, std::vector<Align> columns,
+                     std::vector<std::string> head, RowOf row_of) {
+  TextTable table(std::move(columns));
+  for (std::string& title : head) title = embolden(style, title);
+  table.add(std::move(head));
+  for (const CellResult& cell : results.cells) {
+    const bool any = std::any_of(cell.sides.begin(), cell.sides.end(), [](const auto& side) { return !side.samples.empty(); });
+    if (any) row_of(table, cell);
+  }
+  return table.str();
+}
+
+std::string throughput_table(const BenchResults& results, const TextStyle& style) {
+  std::vector<Align> columns{Align::kLeft};
+  std::vector<std::string> head{"tasks per second"};
+  for (const Backend backend : results.plan.backends) {
+    columns.push_back(Align::kRight);
+    head.emplace_back(name_of(backend));
+  }
+  const bool both = results.plan.backends.size() == 2;
+  if (both) {
+    columns.insert(columns.end(), {Align::kRight, Align::kRight, Align::kLeft, Align::kLeft});
+    head.insert(head.end(), {"processes ÷ threads", "per CPU-s", "verdict", ""});
+  }
+  return table_of(results, style, columns, head, [&](TextTable& table, const CellResult& cell) {
+    std::vector<std::string> row{label_of(cell.cell, results.plan)};
+    for (const BackendResult& side : cell.sides) row.push_back(rate_with_spread(side));
+    if (both) {
+      const CellFinding finding = find(cell, results.usable_cpus);
+      const auto per_cpu = ratio_of(cell, per_cpu_second_of);
+      row.push_back(interval_text(ratio_of(cell, throughput_of)));
+      row.push_back(per_cpu ? fmt::format("{:.2f}x", per_cpu->ratio) : kNothing);
+      row.push_back(finding_text(style, finding));
+      row.push_back(expectation_text(style, compare_with_expectation(cell, finding)));
+    }
+    table.add(std::move(row));
+  });
+}
+
+/// The tables below have a line for each cell and backend, so that the twins stand above each other.
+template <typename ColumnsOf>
+std::string backend_table(const BenchResults& results, const TextStyle& style, std::vector<std::string> head,
+                          ColumnsOf columns_of_side) {
+  std::vector<Align> columns{Align::kLeft, Align::kLeft};
+  columns.resize(head.size(), Align::kRight);
+  return table_of(results, style, columns, head, [&](TextTable& table, const CellResult& cell) {
+    bool first = true;
+    for (const BackendResult& side : cell.sides) {
+      std::vector<std::string> row{first ? label_of(cell.cell, results.plan) : "", std::string(name_of(side.backend))};
+      for (std::string& text : columns_of_side(cell, side)) row.push_back(std::move(text));
+      table.add(std::move(row));
+      first = false;
+    }
+  });
+}
+
+std::string latency_table(const BenchResults& results, const TextStyle& style) {
+  return backend_table(results, style, {"latency", "", "p50", "p90", "p99", "max", "n"},
+                       [](const CellResult&, const BackendResult& side) -> std::vector<std::string> {
+                         const auto latency = latency_of(side);
+                         if (!latency) return {kNothing, kNothing, kNothing, kNothing, "0"};
+                         return {print_duration(latency->p50), print_duration(latency->p90), print_duration(latency->p99),
+                                 print_duration(latency->max), print_count(latency->n)};
+                       });
+}
+
+/// The median over all samples of a quantity that only this table shows.
+template <typename Of>
+double median_over(const BackendResult& side, Of of) {
+  std::vector<double> all;
+  for (const Sample& sample : side.samples) all.push_back(of(sample));
+  return median(all);
+}
+
+std::string cpu_table(const BenchResults& results, const TextStyle& style) {
+  return backend_table(
+      results, style,
+      {"CPU", "", "user", "system", "tasks/CPU-s", "parallelism", "waits/task", "interruptions/s", "foreign"},
+      [&](const CellResult& cell, const BackendResult& side) -> std::vector<std::string> {
+        if (side.samples.empty()) return std::vector<std::string>(7, kNothing);
+        const auto parallelism = effective_parallelism(cell, side, results.usable_cpus);
+        return {print_duration(median_over(side, [](const Sample& s) { return s.cpu_user_s; })),
+                print_duration(median_over(side, [](const Sample& s) { return s.cpu_system_s; })),
+                print_number(*median_of(side, per_cpu_second_of)),
+                parallelism ? fmt::format("{:.2f}", *parallelism) : kNothing,
+                fmt::format("{:.2f}", median_over(side,
+                                                  [](const Sample& s) {
+                                                    return static_cast<double>(s.voluntary_switches) /
+                                                           static_cast<double>(s.tasks);
+                                                  })),
+                print_number(median_over(side, [](const Sample& s) {
+                  return static_cast<double>(s.involuntary_switches) / s.wall_s;
+                })),
+                cell.complete ? fmt::format("{:.0f} %", cell.foreign_cpu * 100) : kNothing};
+      });
+}
+
+std::string memory_table(const BenchResults& results, const TextStyle& style) {
+  const auto size = [](const std::optional<MemoryUse>& use, std::uint64_t MemoryUse::*part, int shares) {
+    return use ? print_size(static_cast<double>((*use).*part) / shares) : std::string(kNothing);
+  };
+  return backend_table(results, style,
+                       {"memory and start-up", "", "PSS at rest", "PSS at peak", "peak/worker", "USS at rest", "USS at peak",
+                        "first result"},
+                       [&](const CellResult& cell, const BackendResult& side) -> std::vector<std::string> {
+                         const auto start_up = median_of(side, start_up_of);
+                         return {size(side.rest, &MemoryUse::pss_bytes, 1), size(side.peak, &MemoryUse::pss_bytes, 1),
+                                 size(side.peak, &MemoryUse::pss_bytes, cell.cell.workers),
+                                 size(side.rest, &MemoryUse::uss_bytes, 1), size(side.peak, &MemoryUse::uss_bytes, 1),
+                                 start_up ? print_duration(*start_up) : kNothing};
+                       });
+}
+
+}  // namespace
+
+std::string label_of(const Cell& cell, const Plan& plan) {
+  std::string label(cell.workload->name);
+  const bool several = std::any_of(plan.cells.begin(), plan.cells.end(),
+                                   [&](const Cell& other) { return other.workers != cell.workers; });
+  return several ? fmt::format("{} w={}", label, cell.workers) : label;
+}
+
+std::string print_tables(const BenchResults& results, const TextStyle& style) {
+  return fmt::format("{}\n{}\n{}\n{}", throughput_table(results, style), latency_table(results, style),
+                     cpu_table(results, style), memory_table(results, style));
+}
+
+}  // namespace twinpool::bench

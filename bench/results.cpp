@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/results.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "bench/noise.h"
+
+namespace twinpool::bench {
+namespace {
+
+/// With more than this share of the CPUs taken by others, a cell that got too little CPU says more about the others.
+constexpr double kMostForeign = 0.05;
+
+std::optional<RatioEstimate> estimate(const std::vector<PairedValue>& pairs) {
+  if (pairs.empty()) return std::nullopt;
+  return estimate_ratio(pairs);
+}
+
+}  // namespace
+
+const BackendResult* CellResult::side(Backend backend) const {
+  for (const BackendResult& candidate : sides) {
+    if (candidate.backend == backend) return &candidate;
+  }
+  return nullptr;
+}
+
+double throughput_of(const Sample& sample) { return sample.throughput_tasks_per_s; }
+double per_cpu_second_of(const Sample& sample) {
+  return sample.cpu_s() > 0 ? static_cast<double>(sample.tasks) / sample.cpu_s() : 0;
+}
+double start_up_of(const Sample& sample) { return sample.start_up_s; }
+
+std::vector<double> values(const BackendResult& side, Quantity quantity) {
+  std::vector<double> all;
+  for (const Sample& sample : side.samples) all.push_back(quantity(sample));
+  return all;
+}
+
+std::optional<double> median_of(const BackendResult& side, Quantity quantity) {
+  if (side.samples.empty()) return std::nullopt;
+  return median(values(side, quantity));
+}
+
+std::optional<double> spread_of(const BackendResult& side, Quantity quantity) {
+  auto all = values(side, quantity);
+  if (all.size() < 4) return std::nullopt;
+  std::sort(all.begin(), all.end());
+  const double middle = median(all);
+  return middle > 0 ? std::optional((percentile(all, 0.75) - percentile(all, 0.25)) / 2 / middle) : std::nullopt;
+}
+
+std::optional<Percentiles> latency_of(const BackendResult& side) {
+  std::vector<double> seconds;
+  for (const Sample& sample : side.samples) {
+    for (const std::int64_t ns : sample.latency_ns) seconds.push_back(static_cast<double>(ns) * 1e-9);
+  }
+  if (seconds.empty()) return std::nullopt;
+  return percentiles(std::move(seconds));
+}
+
+std::optional<double> effective_parallelism(const CellResult& cell, const BackendResult& side, int usable_cpus) {
+  if (side.samples.empty()) return std::nullopt;
+  std::vector<double> shares;
+  for (const Sample& sample : side.samples) {
+    shares.push_back(effective_parallelism(sample.cpu_s(), sample.wall_s, cell.cell.workers, usable_cpus));
+  }
+  return median(shares);
+}
+
+std::vector<PairedValue> pairs_of(const CellResult& cell, Quantity quantity) {
+  std::vector<PairedValue> pairs;
+  const BackendResult* const threads = cell.side(Backend::kThreads);
+  const BackendResult* const processes = cell.side(Backend::kProcesses);
+  if (threads == nullptr || processes == nullptr) return pairs;
+  for (std::size_t i = 0; i < std::min(threads->samples.size(), processes->samples.size()); ++i) {
+    const PairedValue pair{quantity(threads->samples[i]), quantity(processes->samples[i])};
+    if (pair.threads > 0 && pair.processes > 0) pairs.push_back(pair);
+  }
+  return pairs;
+}
+
+std::optional<RatioEstimate> ratio_of(const CellResult& cell, Quantity quantity) {
+  return estimate(pairs_of(cell, quantity));
+}
+
+std::optional<RatioEstimate> control_ratio(const BenchResults& results) {
+  auto pairs = results.control_before.pairs;
+  pairs.insert(pairs.end(), results.control_after.pairs.begin(), results.control_after.pairs.end());
+  return estimate(pairs);
+}
+
+CellFinding find(const CellResult& cell, int usable_cpus) {
+  const auto pairs = pairs_of(cell, throughput_of);
+  if (cell.sides.size() < 2) return CellFinding::kNotCompared;
+  const auto ratio = estimate(pairs);
+  if (!ratio || !ratio->has_interval()) return CellFinding::kTooFewPairs;
+  for (const BackendResult& side : cell.sides) {
+    const auto share = effective_parallelism(cell, side, usable_cpus);
+    if (share && *share < kLeastParallelism && cell.foreign_cpu > kMostForeign) return CellFinding::kTooNoisy;
+  }
+  if (ratio->low <= 1 && ratio->high >= 1) return CellFinding::kNoDifference;
+  if (judge(log_ratios(pairs), cell.cell.workload->margin).verdict == Verdict::kSame) return CellFinding::kNoDifference;
+  return ratio->ratio < 1 ? CellFinding::kThreads : CellFinding::kProcesses;
+}
+
+std::string_view name_of(CellFinding finding) {
+  switch (finding) {
+    case CellFinding::kNoDifference: return "no clear difference";
+    case CellFinding::kThreads: return "threads faster";
+    case CellFinding::kProcesses: return "processes faster";
+    case CellFinding::kTooFewPairs: return "too few trials";
+    case CellFinding::kTooNoisy: return "machine too busy";
+    case CellFinding::kNotCompared: return "not compared";
+  }
+  return "unknown";
+}
+
+std::string compare_with_expectation(const CellResult& cell, CellFinding finding) {
+  const Expected expected = cell.cell.workload->expected;
+  const auto answer = [](bool met) { return met ? "as expected" : "surprise"; };
+  if (finding == CellFinding::kThreads) return answer(expected == Expected::kThreads);
+  if (finding == CellFinding::kProcesses) return answer(expected == Expected::kProcesses);
+  if (finding != CellFinding::kNoDifference) return "";
+  if (expected == Expected::kNoDifference) return answer(true);
+  const auto ratios = log_ratios(pairs_of(cell, throughput_of));
+  const Judgement judgement = judge(ratios, cell.cell.workload->margin);
+  if (judgement.verdict == Verdict::kSame) return answer(false);
+  return judgement.more_pairs ? fmt::format("about {} trials would settle it", ratios.size() + *judgement.more_pairs)
+                              : std::string();
+}
+
+void collect_problems(CellResult& cell) {
+  for (const BackendResult& side : cell.sides) {
+    for (std::size_t i = 0; i < side.samples.size(); ++i) {
+      const Sample& sample = side.samples[i];
+      if (!sample.first_mistake.empty()) {
+        cell.problems.push_back(fmt::format("{} with {}: {} wrong, {} failed and {} lost results in trial {} ({})",
+                                            cell.cell.workload->name, name_of(side.backend), sample.wrong, sample.failed,
+                                            sample.lost, i + 1, sample.first_mistake));
+      } else if (!sample.balanced) {
+        cell.problems.push_back(fmt::format("{} with {}: the pool's counts do not add up in trial {}",
+                                            cell.cell.workload->name, name_of(side.backend), i + 1));
+      } else if (sample.checksum != cell.sides.front().samples.front().checksum) {
+        cell.problems.push_back(fmt::format("{}: the checksum of {} in trial {} differs from that of {} in trial 1",
+                                            cell.cell.workload->name, name_of(side.backend), i + 1,
+                                            name_of(cell.sides.front().backend)));
+      }
+    }
+  }
+}
+
+}  // namespace twinpool::bench

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/meters/memory.h"
+#include "bench/plan.h"
+#include "bench/round.h"
+#include "bench/statistics.h"
+
+/// What `twinpool bench` found: the samples, and what follows from them.
+namespace twinpool::bench {
+
+/// One backend in one cell.
+struct BackendResult {
+  Backend backend = Backend::kThreads;
+  std::vector<Sample> samples = {};
+  std::optional<MemoryUse> rest = {};  ///< of all processes of a trial, while they stood still
+  std::optional<MemoryUse> peak = {};
+};
+
+struct CellResult {
+  Cell cell;
+  std::uint64_t tasks = 0;  ///< of each round, the same for both backends
+  std::vector<BackendResult> sides = {};
+  std::vector<Backend> order = {};  ///< which backend ran when
+  double foreign_cpu = 0;      ///< share of the CPUs that others used meanwhile, 0 to 1
+  std::vector<std::string> problems = {};  ///< wrong or missing results, one sentence each; empty in a sound run
+  std::vector<std::string> crashes = {};   ///< trials that gave no sample, one sentence each
+  bool complete = false;
+
+  [[nodiscard]] const BackendResult* side(Backend backend) const;
+};
+
+/// A backend against itself: what the machine's noise alone does to a ratio.
+struct Control {
+  std::vector<PairedValue> pairs;
+};
+
+struct BenchResults {
+  Plan plan;
+  std::vector<CellResult> cells;
+  Control control_before;
+  Control control_after;
+  double foreign_cpu = 0;  ///< share of the usable CPUs that others took during the whole run
+  std::optional<double> pressure;  ///< per cent of time in which a task waited for a CPU; nothing: the kernel does not say
+  int reruns = 0;          ///< pairs that were measured again because others took the CPUs
+  int usable_cpus = 1;
+  double wall_s = 0;
+  int signal = 0;  ///< that ended the run early; 0: none
+  [[nodiscard]] bool partial() const { return signal != 0; }
+};
+
+/// What one number of a sample is, for medians and ratios over all samples.
+using Quantity = double (*)(const Sample&);
+[[nodiscard]] double throughput_of(const Sample& sample);
+[[nodiscard]] double per_cpu_second_of(const Sample& sample);
+[[nodiscard]] double start_up_of(const Sample& sample);
+
+[[nodiscard]] std::vector<double> values(const BackendResult& side, Quantity quantity);
+/// Gives: nothing for a side without samples.
+[[nodiscard]] std::optional<double> median_of(const BackendResult& side, Quantity quantity);
+/// Half the distance of the quartiles by the median: "+- 3 %".
+[[nodiscard]] std::optional<double> spread_of(const BackendResult& side, Quantity quantity);
+/// All latency samples of a side together, in seconds.
+[[nodiscard]] std::optional<Percentiles> latency_of(const BackendResult& side);
+/// Own CPU / (wall x min(workers, CPUs)): 1 when the cell had all the CPU it could use.
+[[nodiscard]] std::optional<double> effective_parallelism(const CellResult& cell, const BackendResult& side, int usable_cpus);
+
+/// Processes by threads of one quantity, pair by pair; nothing unless both ran.
+[[nodiscard]] std::vector<PairedValue> pairs_of(const CellResult& cell, Quantity quantity);
+[[nodiscard]] std::optional<RatioEstimate> ratio_of(const CellResult& cell, Quantity quantity);
+[[nodiscard]] std::optional<RatioEstimate> control_ratio(const BenchResults& results);
+
+/// What can be said of one cell.
+enum class CellFinding {
+  kNoDifference,    ///< the interval includes 1, or lies within the margin of the workload
+  kThreads,         ///< threads are faster, beyond doubt
+  kProcesses,       ///< processes are faster, beyond doubt
+  kTooFewPairs,     ///< fewer pairs than an interval needs
+  kTooNoisy,        ///< others used the CPUs that this cell needed
+  kNotCompared,     ///< only one backend ran
+};
+[[nodiscard]] CellFinding find(const CellResult& cell, int usable_cpus);
+[[nodiscard]] std::string_view name_of(CellFinding finding);
+/// "as expected", "surprise", or how many trials would settle it; empty where nothing can be said.
+[[nodiscard]] std::string compare_with_expectation(const CellResult& cell, CellFinding finding);
+
+/// Adds to `cell.problems` what its samples say is wrong: results, balances, and checksums that differ between the backends.
+void collect_problems(CellResult& cell);
+
+}  // namespace twinpool::bench

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/round.h"
+
+#include <algorithm>
+#include <chrono>
+#include <stdexcept>
+#include <utility>
+
+#include "bench/stretch_meter.h"
+#include "bench/workloads/registry.h"
+
+namespace twinpool::bench {
+namespace {
+
+constexpr std::uint64_t kMostWarmTasks = 4096;
+constexpr auto kDrainLimit = std::chrono::seconds(10);
+
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+std::uint32_t first_answer() { return 42; }
+
+PoolOptions pool_options(const RoundSpec& spec, Timing timing) {
+  PoolOptions options;
+  options.workers = spec.workers;
+  options.queue_capacity = static_cast<std::size_t>(spec.window);
+  options.timing = timing;
+  options.processes.max_shared_bytes = static_cast<std::size_t>(spec.max_shared_bytes);
+  return options;
+}
+
+const Workload& workload_of(const RoundSpec& spec) {
+  const Workload* const workload = find_workload(spec.workload);
+  if (workload == nullptr) throw std::invalid_argument("there is no workload '" + spec.workload + "'");
+  return *workload;
+}
+
+bool balances(const PoolStats& stats) {
+  return stats.submitted == stats.completed + stats.failed + stats.cancelled + stats.timed_out + stats.lost +
+                                stats.rejected_later + stats.pending;
+}
+
+void add(Tally& to, const Tally& more) {
+  to.delivered += more.delivered;
+  to.failed += more.failed;
+  to.lost += more.lost;
+  to.wrong += more.wrong;
+  to.checksum += more.checksum;
+  if (to.first_mistake.empty()) to.first_mistake = more.first_mistake;
+}
+
+/// Lets caches, allocators and workers settle in before anything counts.
+Tally warm_up(Flow& flow, const RoundSpec& spec) {
+  const std::uint64_t wanted = std::max(spec.window, spec.tasks / 10);
+  return flow.run({.first = 0, .tasks = std::min(std::min(wanted, kMostWarmTasks), std::max<std::uint64_t>(1, spec.tasks)),
+                   .window = spec.window},
+                  nullptr);
+}
+
+/// Runs ever longer stretches until one takes long enough to say how fast the pool is.
+Tally calibrate(Flow& flow, const RoundSpec& spec, Sample& sample) {
+  Tally all;
+  for (std::uint64_t tasks = 16;; tasks *= 4) {
+    const auto begin = Clock::now();
+    add(all, flow.run({.first = 0, .tasks = tasks, .window = spec.window}, nullptr));
+    sample.wall_s = seconds_since(begin);
+    sample.tasks = tasks;
+    if (sample.wall_s * 4 > spec.calibrate_s || all.delivered == 0) return all;
+  }
+}
+
+/// The stretch that is measured, with what the whole tree used meanwhile.
+Tally measure(Flow& flow, const RoundSpec& spec, TrialPage& page, Sample& sample) {
+  const StretchMeter meter;
+  const auto begin = Clock::now();
+  Tally tally = flow.run({.first = 0, .tasks = spec.tasks, .window = spec.window}, &page);
+  sample.wall_s = seconds_since(begin);
+  const CpuUse used = meter.read();
+  sample.tasks = spec.tasks;
+  sample.cpu_user_s = used.user_s;
+  sample.cpu_system_s = used.system_s;
+  sample.voluntary_switches = static_cast<std::int64_t>(used.voluntary_switches);
+  sample.involuntary_switches = static_cast<std::int64_t>(used.involuntary_switches);
+  return tally;
+}
+
+void keep(const Tally& tally, Sample& sample) {
+  sample.delivered += tally.delivered;
+  sample.failed += tally.failed;
+  sample.lost += tally.lost;
+  sample.wrong += tally.wrong;
+  if (sample.first_mistake.empty()) sample.first_mistake = tally.first_mistake;
+}
+
+/// A second pool in which every task is timed, so that the clock reads do not slow the measured stretch.
+void measure_latency(const RoundSpec& spec, Sample& sample) {
+  const auto pool = make_pool(spec.backend, pool_options(spec, Timing::kEvery));
+  const auto flow = workload_of(spec).open(*pool, spec.flow);
+  keep(flow->run({.first = 0, .tasks = std::min(spec.latency_tasks, spec.window), .window = spec.window}, nullptr), sample);
+  Tally tally = flow->run(
+      {.first = 0, .tasks = spec.latency_tasks, .window = spec.window, .keep_latency = true}, nullptr);
+  keep(tally, sample);
+  sample.latency_ns = std::move(tally.latency_ns);
+}
+
+}  // namespace
+
+RoundSpec make_round_spec(const Cell& cell, Backend backend, std::uint64_t tasks, const FlowOptions& flow) {
+  RoundSpec spec{.backend = backend,
+                 .workload = std::string(cell.workload->name),
+                 .workers = cell.workers,
+                 .window = cell.window,
+                 .tasks = tasks,
+                 .max_shared_bytes = cell.max_shared_bytes,
+                 .flow = flow};
+  spec.flow.payload_bytes = cell.payload_bytes;
+  return spec;
+}
+
+nlohmann::json run_round_trial(TrialContext& trial) {
+  const auto spec = trial.spec().get<RoundSpec>();
+  Sample sample;
+  {
+    const auto begin = Clock::now();
+    const auto pool = make_pool(spec.backend, pool_options(spec, Timing::kSampled));
+    if (pool->submit<first_answer>().get() != 42) ++sample.wrong;
+    sample.start_up_s = seconds_since(begin);
+
+    trial.page().phase = TrialPhase::kWarming;
+    const auto flow = workload_of(spec).open(*pool, spec.flow);
+    if (spec.tasks == 0) {
+      keep(calibrate(*flow, spec, sample), sample);
+    } else {
+      keep(warm_up(*flow, spec), sample);
+      trial.page().phase = TrialPhase::kMeasuring;
+      const Tally tally = measure(*flow, spec, trial.page(), sample);
+      sample.checksum = tally.checksum;
+      keep(tally, sample);
+    }
+    sample.throughput_tasks_per_s = static_cast<double>(sample.tasks) / sample.wall_s;
+    trial.page().phase = TrialPhase::kStopping;
+    const PoolStats stats = pool->stats();
+    sample.balanced = balances(stats) && stats.pending == 0 && pool->drain(kDrainLimit);
+  }
+  if (spec.latency_tasks != 0) measure_latency(spec, sample);
+  return sample;
+}
+
+nlohmann::json run_memory_trial(TrialContext& trial) {
+  const auto spec = trial.spec().get<RoundSpec>();
+  const auto pool = make_pool(spec.backend, pool_options(spec, Timing::kSampled));
+  if (pool->submit<first_answer>().get() != 42) throw std::runtime_error("the first task gave a wrong result");
+  trial.pause(kMarkRest);
+  const auto flow = workload_of(spec).open(*pool, spec.flow);
+  Tally tally = warm_up(*flow, spec);
+  add(tally, flow->hold(
+                 spec.window, [](void* context) { static_cast<TrialContext*>(context)->pause(kMarkPeak); }, &trial));
+  return {{"wrong", tally.wrong}, {"failed", tally.failed}, {"lost", tally.lost}, {"first_mistake", tally.first_mistake}};
+}
+
+}  // namespace twinpool::bench

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "bench/backend.h"
+#include "bench/plan.h"
+#include "bench/trial.h"
+#include "bench/workloads/flow.h"
+
+/// The trials of `twinpool bench`: one pool of one backend under one workload.
+namespace twinpool::bench {
+
+/// What the driver asks of one trial.
+struct RoundSpec {
+  Backend backend = Backend::kThreads;
+  std::string workload;
+  int workers = 1;
+  std::uint64_t window = 1;
+  std::uint64_t tasks = 0;          ///< 0: find out how fast it is
+  std::uint64_t latency_tasks = 0;  ///< tasks of the second stretch, in which every task is timed
+  std::uint64_t max_shared_bytes = 0;
+  double calibrate_s = 0;  ///< with `tasks` 0: how long to look
+  FlowOptions flow;
+};
+[[nodiscard]] RoundSpec make_round_spec(const Cell& cell, Backend backend, std::uint64_t tasks, const FlowOptions& flow);
+
+/// What one trial of kind "round" measured.
+struct Sample {
+  double start_up_s = 0;  ///< from before the pool was made until the first task's result was there
+  std::uint64_t tasks = 0;
+  double wall_s = 0;  ///< from the first submission to the last result
+  double throughput_tasks_per_s = 0;
+  double cpu_user_s = 0;  ///< of the whole tree during the stretch
+  double cpu_system_s = 0;
+  std::int64_t voluntary_switches = 0;
+  std::int64_t involuntary_switches = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t lost = 0;
+  std::uint64_t wrong = 0;
+  std::uint64_t checksum = 0;
+  bool balanced = false;  ///< the pool's own counts add up (C13)
+  std::string first_mistake;
+  std::vector<std::int64_t> latency_ns;
+
+  [[nodiscard]] double cpu_s() const { return cpu_user_s + cpu_system_s; }
+  [[nodiscard]] bool right() const { return failed == 0 && lost == 0 && wrong == 0 && balanced; }
+};
+
+void to_json(nlohmann::json& json, const RoundSpec& spec);
+void from_json(const nlohmann::json& json, RoundSpec& spec);
+void to_json(nlohmann::json& json, const Sample& sample);
+void from_json(const nlohmann::json& json, Sample& sample);
+
+/// Marks at which a trial of kind "memory" pauses, to be looked at from outside.
+inline constexpr std::string_view kMarkRest = "rest";  ///< the pool is there and has run a task
+inline constexpr std::string_view kMarkPeak = "peak";  ///< a window of tasks has settled and all results are still held
+
+nlohmann::json run_round_trial(TrialContext& trial);
+nlohmann::json run_memory_trial(TrialContext& trial);
+
+inline constexpr TrialKind kRoundTrial{"round", run_round_trial};
+inline constexpr TrialKind kMemoryTrial{"memory", run_memory_trial};
+
+}  // namespace twinpool::bench

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/runner.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "bench/interrupt.h"
+#include "bench/meters/cpu.h"
+#include "bench/noise.h"
+#include "bench/pairs.h"
+#include "bench/units.h"
+#include "bench/workloads/text_file.h"
+#include "shared/usable_cpus.h"
+
+namespace twinpool::bench {
+namespace {
+
+constexpr std::uint64_t kControlPairs = 6;  // the fewest that give an interval
+constexpr double kControlRound_s = 0.08;    // it only has to show the noise, not to resolve a difference
+constexpr double kCalibrate_s = 0.08;
+constexpr std::uint64_t kLatencyTasks = 1000;  // times the trials: p99 needs a hundred samples beyond it
+constexpr std::uint64_t kTextBytes = 8 << 20;
+/// A round that takes so much longer than it was laid out for is stuck.
+constexpr double kPatience = 40;
+constexpr auto kLeastLimit = std::chrono::seconds(60);
+
+/// The run was interrupted: unwinds to where the results are.
+struct Interrupted {};
+
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+/// What others took of the CPUs, from its making on.
+class ForeignMeter {
+ public:
+  explicit ForeignMeter(const double& own_cpu_s) : own_cpu_s_(own_cpu_s) {}
+
+  /// CPUs, on average.
+  [[nodiscard]] double cpus() const {
+    const auto now = read_cpu_times();
+    if (!before_ || !now) return 0;
+    return foreign_cpus(*before_, *now, own_cpu_s_ - own_before_ + driver_cpu() - driver_before_, seconds_since(begin_));
+  }
+
+ private:
+  static double driver_cpu() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return from_rusage(usage).total_s();
+  }
+
+  const double& own_cpu_s_;  // of the trials
+  double own_before_ = own_cpu_s_;
+  double driver_before_ = driver_cpu();
+  std::optional<CpuTimes> before_ = read_cpu_times();
+  Clock::time_point begin_ = Clock::now();
+};
+
+class Runner {
+ public:
+  Runner(const Plan& plan, Progress& progress, RunnerOptions options)
+      : plan_(plan), progress_(progress), options_(std::move(options)) {
+    results_.plan = plan;
+    results_.usable_cpus = usable_cpus();
+  }
+
+  BenchResults run() {
+    const auto begin = Clock::now();
+    const ForeignMeter foreign(trial_cpu_s_);
+    try {
+      walk();
+    } catch (const Interrupted&) {
+      results_.signal = Interrupt::pending();
+    }
+    results_.foreign_cpu = foreign.cpus() / results_.usable_cpus;
+    if (const auto pressure = read_cpu_pressure()) results_.pressure = pressure->some_avg60;
+    results_.wall_s = seconds_since(begin);
+    for (CellResult& cell : results_.cells) collect_problems(cell);
+    progress_.finished();
+    return std::move(results_);
+  }
+
+ private:
+  void walk() {
+    const PairPlan layout{.cells = plan_.cells.size(),
+                          .pairs = static_cast<std::size_t>(plan_.trials),
+                          .control_cell = 0,
+                          .control_pairs = kControlPairs,
+                          .order = CellOrder::kOneAfterTheOther};
+    const auto rounds = schedule_pairs(layout, plan_.seed);
+    for (std::size_t i = 0; i + 1 < rounds.size(); i += 2) {  // the rounds of a pair are neighbours
+      const Round& first = rounds[i];
+      if (first.phase == Phase::kMeasured) {
+        if (first.cell == results_.cells.size()) begin_cell(plan_.cells[first.cell]);
+        run_pair(first.side);
+        if (first.pair + 1 == layout.pairs) end_cell();
+      } else {
+        run_control_pair(first.phase == Phase::kControlAtStart ? results_.control_before : results_.control_after);
+      }
+    }
+  }
+
+  // A control pair is the same backend twice, so which side goes first cannot matter.
+  void run_control_pair(Control& control) {
+    static const Cell cell = [] {
+      Cell quiet;
+      quiet.workload = find_workload("primes");
+      quiet.max_shared_bytes = ProcessOptions{}.max_shared_bytes;
+      return quiet;
+    }();
+    Cell here = cell;
+    here.workers = results_.usable_cpus;
+    RoundSpec spec = make_round_spec(here, plan_.backends.front(), control_tasks_, {.seed = plan_.seed});
+    if (control_tasks_ == 0) {
+      spec.calibrate_s = kCalibrate_s;
+      const Sample sample = run_or_throw(spec);
+      control_tasks_ = tasks_for(sample.throughput_tasks_per_s, kControlRound_s);
+      spec.tasks = control_tasks_;
+    }
+    const Sample first = run_or_throw(spec);
+    const Sample second = run_or_throw(spec);
+    control.pairs.push_back({first.throughput_tasks_per_s, second.throughput_tasks_per_s});
+    progress_.control(results_);
+  }
+
+  void begin_cell(const Cell& cell) {
+    results_.cells.push_back({.cell = cell});
+    CellResult& result = results_.cells.back();
+    for (const Backend backend : plan_.backends) result.sides.push_back({.backend = backend});
+    cell_foreign_.emplace(trial_cpu_s_);
+    progress_.cell_begins(results_);
+    flow_ = make_flow_options(cell);
+    result.tasks = plan_.tasks ? *plan_.tasks : calibrate(cell);
+    for (BackendResult& side : result.sides) measure_memory(cell, side, result);
+  }
+
+  void end_cell() {
+    CellResult& result = results_.cells.back();
+    result.foreign_cpu = cell_foreign_->cpus() / results_.usable_cpus;
+    result.complete = true;
+    progress_.cell_done(results_);
+  }
+
+  FlowOptions make_flow_options(const Cell& cell) {
+    FlowOptions flow{.seed = plan_.seed, .payload_bytes = cell.payload_bytes};
+    if (cell.workload->name != "wordcount") return flow;
+    if (plan_.input.empty()) {
+      if (!text_) text_ = std::make_unique<GeneratedText>(plan_.seed, kTextBytes);
+      flow.input = text_->path();
+    } else {
+      flow.input = plan_.input;
+    }
+    flow.words_in_slice = count_words_in_slices(flow.input, cell.payload_bytes);
+    return flow;
+  }
+
+  /// How many tasks a round of `seconds` has on the slower backend; the faster one gets the same.
+  std::uint64_t calibrate(const Cell& cell) {
+    double slowest = 0;
+    for (const Backend backend : plan_.backends) {
+      RoundSpec spec = make_round_spec(cell, backend, 0, flow_);
+      spec.calibrate_s = kCalibrate_s;
+      const double rate = run_or_throw(spec).throughput_tasks_per_s;
+      slowest = slowest == 0 ? rate : std::min(slowest, rate);
+    }
+    return tasks_for(slowest, std::chrono::duration<double>(plan_.round_length).count());
+  }
+
+  static std::uint64_t tasks_for(double rate, double seconds) {
+    return static_cast<std::uint64_t>(std::clamp(rate * seconds, 1.0, static_cast<double>(kMostTasks)));
+  }
+
+  /// Both rounds of a pair; again when others took the CPUs meanwhile, by a rule that does not look at the result.
+  void run_pair(twinpool::bench::Side first) {
+    CellResult& cell = results_.cells.back();
+    std::vector<std::size_t> order{0};
+    if (cell.sides.size() == 2) order = first == twinpool::bench::Side::kA ? std::vector<std::size_t>{0, 1} : std::vector<std::size_t>{1, 0};
+    for (int reruns = 0;; ++reruns) {
+      double foreign = 0;
+      std::vector<std::optional<Sample>> samples(cell.sides.size());
+      for (const std::size_t side : order) {
+        const ForeignMeter meter(trial_cpu_s_);
+        samples[side] = run_round(cell, cell.sides[side].backend);
+        foreign = std::max(foreign, meter.cpus());
+      }
+      // Reruns must not make a busy machine measure for ever.
+      const bool affordable = results_.reruns * 5 < plan_.trials * static_cast<int>(plan_.cells.size());
+      if (affordable && should_rerun(RerunRule{}, foreign, results_.usable_cpus, reruns)) {
+        ++results_.reruns;
+        continue;
+      }
+      keep_pair(cell, order, std::move(samples));
+      break;
+    }
+    progress_.pair_done(results_, cell.sides.front().samples.size());
+  }
+
+  /// Samples stay paired: when one trial of a pair gave none, the other's is dropped.
+  static void keep_pair(CellResult& cell, const std::vector<std::size_t>& order, std::vector<std::optional<Sample>> samples) {
+    if (!std::all_of(samples.begin(), samples.end(), [](const auto& sample) { return sample.has_value(); })) return;
+    for (const std::size_t side : order) {
+      cell.order.push_back(cell.sides[side].backend);
+      cell.sides[side].samples.push_back(std::move(*samples[side]));
+    }
+  }
+
+  std::optional<Sample> run_round(CellResult& cell, Backend backend) {
+    RoundSpec spec = make_round_spec(cell.cell, backend, cell.tasks, flow_);
+    spec.latency_tasks = std::clamp<std::uint64_t>(cell.tasks / 5, 1, kLatencyTasks);
+    std::string crash;
+    auto sample = run_trial(spec, crash);
+    if (!sample) cell.crashes.push_back(crash);
+    return sample;
+  }
+
+  TrialOptions trial_options() const {
+    const double length = plan_.tasks ? 0 : std::chrono::duration<double>(plan_.round_length).count();
+    const auto patience = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(length * kPatience));
+    return {.limit = plan_.tasks && *plan_.tasks > 1'000'000 ? std::chrono::nanoseconds(std::chrono::hours(1))
+                                                             : std::max<std::chrono::nanoseconds>(kLeastLimit, patience),
+            .program = options_.program};
+  }
+
+  /// Ends a trial and sees to what concerns the whole run.
+  void settle(Trial& trial) {
+    const TrialEnd& end = trial.finish();
+    trial_cpu_s_ += end.user_s + end.system_s;
+    if (end.how == TrialEnd::How::kInterrupted || Interrupt::pending() != 0) throw Interrupted();
+    const nlohmann::json result = trial.result();
+    if (result.is_object() && result.value("unfit", false)) {
+      throw UnfitMachine(result.at("error").get<std::string>());
+    }
+  }
+
+  std::optional<Sample> run_trial(const RoundSpec& spec, std::string& crash) {
+    Trial trial(kRoundTrial.name, spec, trial_options());
+    settle(trial);
+    const nlohmann::json result = trial.result();
+    if (trial.finish().clean() && result.is_object()) return result.get<Sample>();
+    crash = fmt::format("{} with {}: a trial {}", spec.workload, name_of(spec.backend), describe(trial.finish()));
+    if (result.is_object() && result.contains("error")) crash += fmt::format(" ({})", result["error"].get<std::string>());
+    else if (!trial.finish().output.empty()) crash += fmt::format(" (it said: {})", trial.finish().output);
+    return std::nullopt;
+  }
+
+  Sample run_or_throw(const RoundSpec& spec) {
+    std::string crash;
+    auto sample = run_trial(spec, crash);
+    if (!sample) throw std::runtime_error(crash);
+    return std::move(*sample);
+  }
+
+  void measure_memory(const Cell& cell, BackendResult& side, CellResult& result) {
+    Trial trial(kMemoryTrial.name, make_round_spec(cell, side.backend, result.tasks, flow_), trial_options());
+    while (const auto mark = trial.wait_for_mark()) {
+      (*mark == kMarkRest ? side.rest : side.peak) = read_tree_memory(trial.pid());
+      trial.resume();
+    }
+    settle(trial);
+    if (!trial.finish().clean()) {
+      result.crashes.push_back(fmt::format("{} with {}: the memory trial {}", cell.workload->name, name_of(side.backend),
+                                           describe(trial.finish())));
+      return;
+    }
+    const std::string mistake = trial.result().value("first_mistake", std::string());
+    if (!mistake.empty()) {
+      result.problems.push_back(fmt::format("{} with {}: a result was wrong or missing in the memory trial ({})",
+                                            cell.workload->name, name_of(side.backend), mistake));
+    }
+  }
+
+  const Plan& plan_;
+  Progress& progress_;
+  RunnerOptions options_;
+  BenchResults results_;
+  FlowOptions flow_;
+  std::unique_ptr<GeneratedText> text_;
+  std::uint64_t control_tasks_ = 0;
+  double trial_cpu_s_ = 0;
+  std::optional<ForeignMeter> cell_foreign_;
+};
+
+}  // namespace
+
+BenchResults run_plan(const Plan& plan, Progress& progress, const RunnerOptions& options) {
+  return Runner(plan, progress, options).run();
+}
+
+}  // namespace twinpool::bench

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bench/workloads/registry.h"
+
+namespace twinpool::bench {
+
+extern const Workload kNoop;
+
+}  // namespace twinpool::bench
