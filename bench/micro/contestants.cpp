@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/micro/contestants.h"
+
+#include <algorithm>
+#include <boost/asio/packaged_task.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <utility>
+
+#include "bench/micro/ping_pong.h"
+#include "bench/micro/plain_pool.h"
+#include "processes/launcher.h"
+#include "processes/process_pool.h"
+#include "threads/thread_pool.h"
+
+namespace twinpool::bench::micro {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+std::uint64_t give_back(std::uint64_t number) { return number; }
+
+/// The sum of 0 .. n-1.
+std::uint64_t sum_below(std::uint64_t n) { return n == 0 ? 0 : n * (n - 1) / 2; }
+
+/// Sends `tasks` numbers with at most ring.size() in flight, taking the oldest first. Gives: the sum of what
+/// came back.
+template <typename Submit, typename Ring>
+std::uint64_t keep_in_flight(const Submit& submit, std::uint64_t tasks, Ring& ring) {
+  std::uint64_t sum = 0;
+  std::size_t oldest = 0;
+  const auto next = [&ring](std::size_t at) { return at + 1 == ring.size() ? 0 : at + 1; };
+  const std::uint64_t filling = std::min<std::uint64_t>(tasks, ring.size());
+  for (std::uint64_t i = 0; i < filling; ++i) ring[i] = submit(i);
+  for (std::uint64_t i = filling; i < tasks; ++i) {
+    sum += ring[oldest].get();
+    ring[oldest] = submit(i);
+    oldest = next(oldest);
+  }
+  for (std::uint64_t i = 0; i < filling; ++i) {
+    sum += ring[oldest].get();
+    oldest = next(oldest);
+  }
+  return sum;
+}
+
+template <typename Submit>
+void measure_throughput(benchmark::State& state, const Submit& submit, std::size_t window) {
+  const auto tasks = static_cast<std::uint64_t>(state.max_iterations);
+  std::vector<decltype(submit(0))> ring(window);
+  std::uint64_t sum = 0;
+  // One batch holds all iterations, so that filling and emptying the window is timed once and never between.
+  while (state.KeepRunningBatch(state.max_iterations)) sum += keep_in_flight(submit, tasks, ring);
+  if (sum != sum_below(tasks)) state.SkipWithError("a task gave a wrong result");
+}
+
+/// The nearest-rank percentile. Reorders the samples.
+double percentile_of(std::vector<std::uint32_t>& samples, double q) {
+  const auto rank = static_cast<std::size_t>(std::ceil(q * static_cast<double>(samples.size())));
+  const auto at = samples.begin() + static_cast<std::ptrdiff_t>(std::max<std::size_t>(rank, 1) - 1);
+  std::nth_element(samples.begin(), at, samples.end());
+  return *at;
+}
+
+template <typename RoundTrip>
+void measure_round_trips(benchmark::State& state, const RoundTrip& round_trip) {
+  const auto rounds = static_cast<std::uint64_t>(state.max_iterations);
+  // Filled, not only reserved: a page fault inside the loop would be taken for latency.
+  std::vector<std::uint32_t> samples(rounds, 1);
+  std::uint64_t sum = 0;
+  while (state.KeepRunningBatch(state.max_iterations)) {
+    // The end of one is the begin of the next: one clock read a round trip.
+    auto begin = SteadyClock::now();
+    for (std::uint64_t i = 0; i < rounds; ++i) {
+      sum += round_trip(i);
+      const auto end = SteadyClock::now();
+      const auto took_ns = std::chrono::nanoseconds(end - begin).count();
+      samples[i] = static_cast<std::uint32_t>(std::min<std::int64_t>(took_ns, UINT32_MAX));
+      begin = end;
+    }
+  }
+  if (sum != sum_below(rounds)) state.SkipWithError("a round trip gave a wrong result");
+  state.counters[kP50] = percentile_of(samples, 0.50);
+  state.counters[kP99] = percentile_of(samples, 0.99);
+}
+
+template <typename Submit>
+void add_pool(std::vector<Case>& cases, std::string_view contestant, Submit submit) {
+  cases.push_back({contestant, kRoundTrip, [submit](benchmark::State& state) {
+                     measure_round_trips(state, [&submit](std::uint64_t i) { return submit(i).get(); });
+                   }});
+  for (const std::size_t window : kWindows)
+    cases.push_back({contestant, window, [submit, window](benchmark::State& state) {
+                       measure_throughput(state, submit, window);
+                     }});
+}
+
+}  // namespace
+
+std::string Case::name() const {
+  std::string name(contestant);
+  return window == kRoundTrip ? name + ", round trip" : name + ", window " + std::to_string(window);
+}
+
+// In the order of the members: what forks comes first, then what has threads.
+struct Contestants::Pools {
+  explicit Pools(int workers)
+      : launcher(processes::Launcher::start()),
+        processes({.workers = workers}),
+        threads({.workers = workers}),
+        plain(workers),
+        asio(static_cast<std::size_t>(workers)) {}
+  ~Pools() { asio.join(); }
+
+  PingPong ping_pong;
+  std::shared_ptr<processes::Launcher> launcher;
+  processes::ProcessPool processes;
+  threads::ThreadPool threads;
+  PlainPool plain;
+  boost::asio::thread_pool asio;
+};
+
+Contestants::Contestants(int workers) : pools_(std::make_unique<Pools>(workers)) {}
+Contestants::~Contestants() = default;
+
+std::vector<Case> Contestants::cases() {
+  Pools& pools = *pools_;
+  std::vector<Case> cases;
+  add_pool(cases, kThreadTwin, [&pools](std::uint64_t i) { return pools.threads.submit<give_back>(i); });
+  add_pool(cases, kProcessTwin, [&pools](std::uint64_t i) { return pools.processes.submit<give_back>(i); });
+  add_pool(cases, kPlainPool, [&pools](std::uint64_t i) {
+    return pools.plain.submit(PlainPool::Task([i] { return give_back(i); }));
+  });
+  add_pool(cases, kAsioPool, [&pools](std::uint64_t i) {
+    return boost::asio::post(pools.asio, std::packaged_task<std::uint64_t()>([i] { return give_back(i); }));
+  });
+  cases.push_back({kPingPong, kRoundTrip, [&pools](benchmark::State& state) {
+                     measure_round_trips(state,
+                                         [&pools](std::uint64_t i) { return pools.ping_pong.round(i); });
+                   }});
+  return cases;
+}
+
+}  // namespace twinpool::bench::micro
