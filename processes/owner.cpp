@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/system/system_error.hpp>
 #include <cerrno>
 #include <stdexcept>
 #include <system_error>
@@ -73,8 +74,12 @@ void ProcessPool::Owner::start() {
   poke_ = make_eventfd("the supervisor");
   Descriptor bell = make_eventfd("the owner");
   Descriptor socket = launcher_->open_pool(*segment_, options_.processes, poke_.get(), bell.get());
-  monitor_ =
-      std::make_unique<Monitor>(*books_, std::move(bell), std::move(socket), options_.processes.restart);
+  try {
+    monitor_ =
+        std::make_unique<Monitor>(*books_, std::move(bell), std::move(socket), options_.processes.restart);
+  } catch (const boost::system::system_error& error) {  // no std::system_error, though it looks like one
+    throw std::system_error(error.code().value(), std::generic_category(), "make the pool's monitor");
+  }
   if (monitor_->wait_started(kStartLimit) == 0) {
     const int error = monitor_->start_error();
     throw std::system_error(error != 0 ? error : ETIMEDOUT, std::generic_category(),

@@ -23,7 +23,7 @@ class RestartPolicy {
  public:
   explicit RestartPolicy(const RestartOptions& options) : options_(options) {}
 
-  /// A worker died unasked. `productive`: it had finished a task, or was running one that can be blamed.
+  /// A worker died unasked. `productive`: it had finished a task, or had lived for a whole `backoff_limit`.
   void died(Clock::time_point now, bool productive);
   /// A worker finished a task, or has lived long enough to be trusted.
   void proved();

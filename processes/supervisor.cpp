@@ -115,7 +115,7 @@ class Supervisor {
     WorkerRecord& record = segment_.worker(index);
     const auto now = Clock::now();
     const TaskType* const was_running = recover_worker(segment_, index, pid, status);
-    const bool productive = was_running != nullptr || finished_a_task(place, record) || has_lived(place, now);
+    const bool productive = finished_a_task(place, record) || has_lived(place, now);
     place.pid = 0;
     record.pid.store(0, std::memory_order_release);
     header_.alive.fetch_sub(1, std::memory_order_seq_cst);

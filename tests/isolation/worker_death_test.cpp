@@ -178,16 +178,20 @@ TEST(WorkerDeath, C3_IdleWorkersKilledFromOutsideCostNothing) {
 
 TEST(WorkerDeath, C3_AllIdleWorkersDeadCostNothing) {
   ProcessPool pool(unlimited({.workers = 3}));
+  std::set<int> killed;  // a place may still show a worker that was killed in the trial before
   for (int trial = 0; trial < 100; ++trial) {
     ASSERT_TRUE(eventually([&] { return pool.worker_pids().size() == 3; }));
     const auto pids = pool.worker_pids();
-    for (const int pid : pids) kill(pid, SIGKILL);
+    for (const int pid : pids) {
+      kill(pid, SIGKILL);
+      killed.insert(pid);
+    }
     ASSERT_TRUE(eventually([&] { return std::none_of(pids.begin(), pids.end(), is_alive); }));
     // From here on none of those workers can have started anything.
     for (int i = 0; i < 5; ++i) ASSERT_EQ(value_of(pool.submit<identity>(i)), i) << "trial " << trial;
   }
   EXPECT_EQ(pool.stats().lost, 0U);
-  EXPECT_TRUE(eventually([&] { return pool.stats().worker_deaths == 300; }));  // the last may still be reaped
+  EXPECT_TRUE(eventually([&] { return pool.stats().worker_deaths == killed.size(); }));  // the last may still be reaped
 }
 
 TEST(WorkerDeath, C3_MemoryOfLostTasksIsGivenBack) {
