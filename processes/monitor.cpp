@@ -43,9 +43,13 @@ Monitor::Monitor(TaskBooks& books, Descriptor bell, Descriptor launcher_socket, 
     : books_(books),
       policy_(restart),
       io_(1),
-      bell_(io_, bell.release()),
-      launcher_(io_, launcher_socket.release()),
+      bell_(io_),
+      launcher_(io_),
       restart_timer_(io_) {
+  bell_.assign(bell.get());  // may throw, and then owns nothing
+  bell.release();
+  launcher_.assign(launcher_socket.get());
+  launcher_socket.release();
   listen_bell();
   listen_launcher();
   thread_ = start_without_signals([this] {
