@@ -270,9 +270,9 @@ std::string print_table(const DrillResults& results, const TextStyle& style, std
       "their\n"
       "program. back in: from the moment the task goes wrong until every worker is there again; a leak and a "
       "stack\n"
-      "overflow first take their own time. gap: longest time from that moment on without a finished task{}.\n"
+      "overflow first take their own time. gap: longest time without a finished task from that moment on{}.\n"
       "Times are medians of {} run{}.\n",
-      before.empty() ? "" : fmt::format(" (before it: {})", print_duration(median(before))),
+      before.empty() ? "" : fmt::format("; {} before it", print_duration(median(before))),
       results.options.repeats, results.options.repeats == 1 ? "" : "s");
   return text;
 }

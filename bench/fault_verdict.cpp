@@ -62,11 +62,11 @@ std::string price_of_containment(const Summaries& contained) {
     most = std::max(most, run->lost);
     workers = std::max(workers, run->workers_lost);
   }
-  if (times.empty()) return "Only the faulty task was lost, and no worker.";
+  if (times.empty()) return "They cost the faulty task and no worker.";
   std::sort(times.begin(), times.end());
   const auto workers_each = static_cast<std::uint64_t>(workers);
   return fmt::format(
-      "A crash cost {} and {}; full strength was back after {} (median of {}; slowest {}, {}).",
+      "A crash cost {} and {}; full strength was back after {} (median of {} crashes; slowest {}, {}).",
       count(least, most, "task"), count(workers_each, workers_each, "worker"),
       print_duration(times[times.size() / 2].first), times.size(), print_duration(times.back().first),
       all_faults()[static_cast<std::size_t>(times.back().second)]->name);

@@ -101,23 +101,6 @@ struct FaultsFlags {
   bool ascii = false;
 };
 
-ColorChoice read_color(const std::string& text) {
-  if (text == "auto") return ColorChoice::kAuto;
-  if (text == "always") return ColorChoice::kAlways;
-  if (text == "never") return ColorChoice::kNever;
-  const std::vector<std::string> choices{"auto", "always", "never"};
-  throw UsageError(fmt::format("--color cannot be '{}'{}", text, suggest_name(text, choices)));
-}
-
-std::unique_ptr<OutputFile> open_json(const std::string& path) {
-  if (path.empty()) return nullptr;
-  try {
-    return std::make_unique<OutputFile>(path);
-  } catch (const std::system_error& error) {
-    throw UsageError(fmt::format("--json: {}", error.what()));
-  }
-}
-
 std::vector<std::string> own_command_line() {
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
   std::vector<std::string> words;
@@ -148,10 +131,10 @@ std::string make_document(const DrillResults& results) {
   return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-void report(const DrillResults& results, const FaultsFlags& flags, OutputFile* json) {
+void report(const DrillResults& results, const FaultsFlags& flags, ColorChoice colour, OutputFile* json) {
   // Standard output is one thing: the report for people, or the data.
   std::FILE* const out = json != nullptr && json->is_standard_output() ? stderr : stdout;
-  const TextStyle style = detect_style(out, read_color(flags.color), flags.ascii);
+  const TextStyle style = detect_style(out, colour, flags.ascii);
   const std::size_t width =
       isatty(fileno(out)) != 0 ? static_cast<std::size_t>(width_of(out)) : kWidthOfFiles;
   const DrillOptions& options = results.options;
@@ -180,9 +163,9 @@ int exit_code_of(const DrillResults& results, int signal) {
 }
 
 int run_faults(const FaultsFlags& flags) {
-  read_color(flags.color);
+  const ColorChoice colour = read_color(flags.color);
   const DrillOptions options = plan_drills(flags.options, usable_cpus());
-  const auto json = open_json(flags.json);
+  const auto json = open_output("--json", flags.json);
   Interrupt interrupt;
   DrillResults results;
   try {
@@ -193,7 +176,7 @@ int run_faults(const FaultsFlags& flags) {
   } catch (const DrillFailure& failure) {
     throw CommandError(failure.unfit ? kExitUnfit : kExitInternal, failure.what());
   }
-  report(results, flags, json.get());
+  report(results, flags, colour, json.get());
   return exit_code_of(results, interrupt.signal());
 }
 
