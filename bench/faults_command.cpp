@@ -4,7 +4,6 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 
 #include "bench/fault_report.h"
 #include "bench/interrupt.h"
+#include "bench/machine_card.h"
 #include "bench/nearest_name.h"
 #include "bench/reporters/output_file.h"
 #include "bench/reporters/terminal.h"
@@ -108,16 +108,6 @@ std::vector<std::string> own_command_line() {
   return words;
 }
 
-nlohmann::json describe_machine() {
-  const CpuLimits cpus = read_cpu_limits();
-  utsname system{};
-  uname(&system);
-  return {{"system", system.sysname},
-          {"kernel", system.release},
-          {"cpus_usable", cpus.usable},
-          {"cpus_online", cpus.online}};
-}
-
 std::string make_document(const DrillResults& results) {
   nlohmann::json json = to_json(results);
   json["schema_version"] = kFaultsSchemaVersion;
@@ -126,7 +116,7 @@ std::string make_document(const DrillResults& results) {
   json["build_type"] = kBuildType;
   json["command"] = own_command_line();
   json["finished_at"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
-  json["machine"] = describe_machine();
+  json["machine"] = read_machine_card();
   // What a crashing program wrote last need not be UTF-8.
   return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }

@@ -170,8 +170,9 @@ TEST_P(EachFaultInEachTwin, CostsExactlyWhatTheContractSays) {
 
 INSTANTIATE_TEST_SUITE_P(Faults, EachFaultInEachTwin,
                          Combine(ValuesIn(fault_names()), Values("threads", "processes")),
-                         [](const auto& info) {
-                           std::string name = std::get<0>(info.param) + "_in_" + std::get<1>(info.param);
+                         [](const auto& parameter) {
+                           std::string name =
+                               std::get<0>(parameter.param) + "_in_" + std::get<1>(parameter.param);
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });
