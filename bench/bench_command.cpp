@@ -36,7 +36,8 @@ struct BenchFlags {
   bool ascii = false;
 };
 
-/// Trials run elsewhere and open the file again and again, so it has to be a file, and to be readable, before anything begins.
+/// Trials run elsewhere and open the file again and again, so it has to be a file, and to be readable, before
+/// anything begins.
 void check_input(const std::string& path) {
   if (path.empty()) return;
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -62,13 +63,15 @@ void report(const BenchResults& results, const BenchFlags& flags, ColorChoice co
   std::FILE* const out = json != nullptr && json->is_standard_output() ? stderr : stdout;
   const TextStyle style = detect_style(out, colour, flags.ascii);
   const bool measured = std::any_of(results.cells.begin(), results.cells.end(), [](const CellResult& cell) {
-    return std::any_of(cell.sides.begin(), cell.sides.end(), [](const auto& side) { return !side.samples.empty(); });
+    return std::any_of(cell.sides.begin(), cell.sides.end(),
+                       [](const auto& side) { return !side.samples.empty(); });
   });
   std::string text = environment_line(results.plan) + "\n" + noise_line(results) + "\n\n";
   if (measured && !flags.quiet) text += print_tables(results, style) + "\n";
   text += print_verdict(results);
   if (results.partial()) {
-    text += measured ? "What was measured until the interruption is printed above.\n" : "Nothing was measured before that.\n";
+    text += measured ? "What was measured until the interruption is printed above.\n"
+                     : "Nothing was measured before that.\n";
   }
   fmt::print(out, "{}", spell(style, std::move(text)));
   if (json != nullptr) json->commit(make_report(results, own_command_line()).dump(1) + "\n");
@@ -93,7 +96,8 @@ int run_bench(const BenchFlags& flags) {
   report(*results, flags, colour, json.get());
   if (results->partial()) return kExitSignal + results->signal;
   const auto any = [&](auto CellResult::*list) {
-    return std::any_of(results->cells.begin(), results->cells.end(), [&](const CellResult& cell) { return !(cell.*list).empty(); });
+    return std::any_of(results->cells.begin(), results->cells.end(),
+                       [&](const CellResult& cell) { return !(cell.*list).empty(); });
   };
   if (any(&CellResult::problems)) return kExitWrong;
   return any(&CellResult::crashes) ? kExitInternal : kExitOk;
@@ -108,13 +112,19 @@ std::function<int()> set_up(CLI::App& app) {
   app.add_option("--backend", options.backend, "threads, processes or both (both)")->type_name("NAME");
   app.add_option("-w,--workers", options.workers, "Numbers of workers, one set of cells each (usable CPUs)")
       ->type_name("N[,N..]");
-  app.add_option("-n,--tasks", options.tasks, "Tasks of one round (as many as fit into its length)")->type_name("N");
-  app.add_option("-d,--duration", options.duration, "Length of one round of the slower backend (150ms)")->type_name("T");
-  app.add_option("--window", options.window, "Unfinished tasks at a time (64, fewer where payloads are huge)")->type_name("N");
-  app.add_option("-p,--payload", options.payload, "Size of a task's payload, for example 1MiB (by workload)")->type_name("SIZE");
-  app.add_option("-r,--trials", options.trials, "Fresh processes of each backend in each cell (10; 6 give an interval)")
+  app.add_option("-n,--tasks", options.tasks, "Tasks of one round (as many as fit into its length)")
       ->type_name("N");
-  app.add_option("--json", flags->json, "Write every sample to this file; - is standard output")->type_name("FILE");
+  app.add_option("-d,--duration", options.duration, "Length of one round of the slower backend (150ms)")
+      ->type_name("T");
+  app.add_option("--window", options.window, "Unfinished tasks at a time (64, fewer where payloads are huge)")
+      ->type_name("N");
+  app.add_option("-p,--payload", options.payload, "Size of a task's payload, for example 1MiB (by workload)")
+      ->type_name("SIZE");
+  app.add_option("-r,--trials", options.trials,
+                 "Fresh processes of each backend in each cell (10; 6 give an interval)")
+      ->type_name("N");
+  app.add_option("--json", flags->json, "Write every sample to this file; - is standard output")
+      ->type_name("FILE");
   app.add_option("--seed", options.seed, "Decides payloads and the order of the rounds (42)")->type_name("N");
   app.add_option("--input", options.input, "The text that wordcount reads (generated)")->type_name("FILE");
   app.add_flag("-q,--quiet", flags->quiet, "No tables and no progress, the verdict only");
@@ -129,11 +139,12 @@ std::function<int()> set_up(CLI::App& app) {
 constinit const Command kBenchCommand{
     .name = "bench",
     .sentence = "Runs the same work on both backends and says how they differ",
-    .examples = "Examples:\n"
-                "  twinpool bench                                       all workloads, about a minute\n"
-                "  twinpool bench --workload noop echo --workers 1,2,4  two workloads, three sizes of pool\n"
-                "  twinpool bench --workload echo --payload 1MiB --trials 20 --json echo.json\n"
-                "  twinpool bench --workload wordcount --input /usr/share/common-licenses/GPL-3",
+    .examples =
+        "Examples:\n"
+        "  twinpool bench                                       all workloads, about a minute\n"
+        "  twinpool bench --workload noop echo --workers 1,2,4  two workloads, three sizes of pool\n"
+        "  twinpool bench --workload echo --payload 1MiB --trials 20 --json echo.json\n"
+        "  twinpool bench --workload wordcount --input /usr/share/common-licenses/GPL-3",
     .set_up = &set_up};
 
 }  // namespace twinpool::bench

@@ -52,6 +52,9 @@ void parse(CLI::App& app, int argc, const char* const* argv) {
     app.parse(argc, argv);
   } catch (const CLI::Success&) {
     throw;
+  } catch (const CLI::ArgumentMismatch& error) {
+    const std::string text = error.what();
+    throw UsageError(text.substr(0, text.find(':')) + " needs a value");
   } catch (const CLI::ParseError& error) {
     throw UsageError(error.what());
   }
@@ -64,8 +67,9 @@ void parse(CLI::App& app, int argc, const char* const* argv) {
 int run(std::span<const Command> commands, int argc, const char* const* argv) {
   CLI::App app("Compares two worker pools that differ in one thing: threads or processes.", "twinpool");
   app.set_version_flag("--version", std::string("twinpool ") + kVersion);
-  app.footer("Exit codes: 0 ok, 1 internal failure, 2 usage, 4 machine unfit, 5 wrong results, 130 interrupted.\n"
-             "Try: twinpool bench, or twinpool COMMAND --help");
+  app.footer(
+      "Exit codes: 0 ok, 1 internal failure, 2 usage, 4 machine unfit, 5 wrong results, 130 interrupted.\n"
+      "Try: twinpool bench, or twinpool COMMAND --help");
   app.allow_extras();
   std::vector<std::function<int()>> bodies;
   std::vector<CLI::App*> parsers;

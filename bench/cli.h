@@ -44,12 +44,13 @@ struct Command {
   std::string_view name;
   std::string_view sentence;
   std::string_view examples;  ///< the footer of its --help
-  /// Adds its flags to `app`, and gives what to run once they are parsed; that gives the exit code or throws CommandError.
-  /// What the flags are stored in must live in the closure.
+  /// Adds its flags to `app`, and gives what to run once they are parsed; that gives the exit code or throws
+  /// CommandError. What the flags are stored in must live in the closure.
   std::function<int()> (*set_up)(CLI::App& app);
 };
 
-/// Parses the arguments, runs the command they name, and turns every error into one sentence and an exit code.
+/// Parses the arguments, runs the command they name, and turns every error into one sentence and an exit
+/// code.
 int run_cli(std::span<const Command> commands, int argc, const char* const* argv);
 
 }  // namespace twinpool::bench

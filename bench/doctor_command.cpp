@@ -34,9 +34,12 @@ int run_doctor(const DoctorFlags& flags) {
   print_findings(text, findings, style.colour);
   fmt::print(out, "{}", spell(style, text.str()));
   if (json != nullptr) {
-    const nlohmann::json report{{"schema_version", kSchemaVersion}, {"kind", "doctor"},
-                                {"version", kVersion},              {"machine", read_machine_card()},
-                                {"status", describe(worst(findings))}, {"findings", findings}};
+    const nlohmann::json report{{"schema_version", kSchemaVersion},
+                                {"kind", "doctor"},
+                                {"version", kVersion},
+                                {"machine", read_machine_card()},
+                                {"status", describe(worst(findings))},
+                                {"findings", findings}};
     json->commit(report.dump(1) + "\n");
   }
   return worst(findings) == Status::kUnfit ? kExitUnfit : kExitOk;
@@ -44,7 +47,8 @@ int run_doctor(const DoctorFlags& flags) {
 
 std::function<int()> set_up(CLI::App& app) {
   const auto flags = std::make_shared<DoctorFlags>();
-  app.add_option("--json", flags->json, "Write the findings to this file; - is standard output")->type_name("FILE");
+  app.add_option("--json", flags->json, "Write the findings to this file; - is standard output")
+      ->type_name("FILE");
   app.add_option("--color", flags->color, "auto, always or never (auto)")->type_name("WHEN");
   app.add_flag("--ascii", flags->ascii, "ASCII signs only");
   return [flags] { return run_doctor(*flags); };
@@ -52,12 +56,14 @@ std::function<int()> set_up(CLI::App& app) {
 
 }  // namespace
 
-constinit const Command kDoctorCommand{.name = "doctor",
-                                       .sentence = "Says what this machine gives, and what falls short",
-                                       .examples = "Examples:\n"
-                                                   "  twinpool doctor                 one line for each thing that matters\n"
-                                                   "  twinpool doctor --json -        the same as data\n"
-                                                   "Ends with 4 when the process twin cannot work here.",
-                                       .set_up = &set_up};
+constinit const Command kDoctorCommand{
+    .name = "doctor",
+    .sentence = "Says what this machine gives, and what falls short",
+    .examples =
+        "Examples:\n"
+        "  twinpool doctor                 one line for each thing that matters\n"
+        "  twinpool doctor --json -        the same as data\n"
+        "Ends with 4 when the process twin cannot work here.",
+    .set_up = &set_up};
 
 }  // namespace twinpool::bench

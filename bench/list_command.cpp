@@ -22,9 +22,10 @@ void list_workloads() {
   TextTable table({Align::kLeft, Align::kLeft, Align::kRight, Align::kLeft});
   table.add({"workload", "a task", "payload", "expected to be faster"});
   for (const Workload& workload : workloads()) {
-    table.add({std::string(workload.name), std::string(workload.sentence),
-               workload.payload.empty() ? "-" : print_size(static_cast<double>(workload.default_payload_bytes)),
-               std::string(workload.expected == Expected::kNoDifference ? "neither" : name_of(workload.expected))});
+    table.add(
+        {std::string(workload.name), std::string(workload.sentence),
+         workload.payload.empty() ? "-" : print_size(static_cast<double>(workload.default_payload_bytes)),
+         std::string(workload.expected == Expected::kNoDifference ? "neither" : name_of(workload.expected))});
   }
   fmt::print("{}", table.str());
 }
@@ -50,7 +51,8 @@ struct Listing {
   const char* name;
   void (*print)();
 };
-constexpr Listing kListings[] = {{"workloads", list_workloads}, {"faults", list_faults}, {"backends", list_backends}};
+constexpr Listing kListings[] = {
+    {"workloads", list_workloads}, {"faults", list_faults}, {"backends", list_backends}};
 
 int list(const std::string& what) {
   std::vector<std::string> names;

@@ -21,13 +21,17 @@ namespace {
 /// Room in the segment beside payloads: alignment, and what the allocator keeps for itself.
 constexpr std::uint64_t kSegmentSlack = std::uint64_t{64} << 20;
 
+/// A default window holds no more payload than this: touching more says nothing new and takes long.
+constexpr double kComfortableBytes = 1 << 30;
+
 template <typename T>
 T require(const Parsed<T>& parsed) {
   if (!parsed) throw UsageError(parsed.error);
   return *parsed;
 }
 
-std::uint64_t read_count(std::string_view flag, const std::string& text, std::uint64_t least, std::uint64_t most) {
+std::uint64_t read_count(std::string_view flag, const std::string& text, std::uint64_t least,
+                         std::uint64_t most) {
   if (!text.empty() && text[0] == '-') {
     throw UsageError(fmt::format("{} must be {} or more, not {}", flag, least, text));
   }
@@ -65,7 +69,8 @@ std::vector<int> read_workers(const std::vector<std::string>& lists, int usable_
   for (const std::string& list : lists) {
     for (std::size_t at = 0; at <= list.size();) {
       const std::size_t comma = std::min(list.find(',', at), list.size());
-      const auto count = static_cast<int>(read_count("--workers", list.substr(at, comma - at), 1, kMaxWorkers));
+      const auto count =
+          static_cast<int>(read_count("--workers", list.substr(at, comma - at), 1, kMaxWorkers));
       if (std::find(workers.begin(), workers.end(), count) == workers.end()) workers.push_back(count);
       at = comma + 1;
     }
@@ -95,18 +100,20 @@ double shared_need(const Cell& cell) {
 /// Chooses window and segment so that the payloads fit into half of the memory.
 void fit_into_memory(Cell& cell, bool window_was_given, const MachineRoom& room) {
   const auto limit = static_cast<double>(room.available_bytes) / 2;
-  if (!window_was_given && !cell.workload->payload_is_shared && shared_need(cell) > limit) {
+  const double comfortable = std::min(limit, kComfortableBytes);
+  if (!window_was_given && !cell.workload->payload_is_shared && shared_need(cell) > comfortable) {
     const double each = shared_need(cell) / static_cast<double>(cell.window);
-    cell.window = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(limit / each));
+    cell.window = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(comfortable / each));
   }
   const double need = shared_need(cell);
   if (need > limit) {
     const bool many = cell.window > 1 && !cell.workload->payload_is_shared;
-    throw UsageError(fmt::format("--payload {} is too much for workload '{}': {}needs {} of shared memory, and half of what is "
-                                 "available is {}; take a smaller payload{}",
-                                 print_size(static_cast<double>(cell.payload_bytes)), cell.workload->name,
-                                 many ? fmt::format("a window of {} ", cell.window) : "it ", print_size(need),
-                                 print_size(limit), many ? " or --window" : ""));
+    throw UsageError(fmt::format(
+        "--payload {} is too much for workload '{}': {}needs {} of shared memory, and half of what is "
+        "available is {}; take a smaller payload{}",
+        print_size(static_cast<double>(cell.payload_bytes)), cell.workload->name,
+        many ? fmt::format("a window of {} ", cell.window) : "it ", print_size(need), print_size(limit),
+        many ? " or --window" : ""));
   }
   const auto wanted = static_cast<std::uint64_t>(need + need / 4) + kSegmentSlack;
   cell.max_shared_bytes = std::max<std::uint64_t>(ProcessOptions{}.max_shared_bytes, wanted);
@@ -125,8 +132,9 @@ Cell make_cell(const Workload& workload, int workers, const BenchOptions& option
   // A task's own memory is not shared, but all workers have it at once.
   const double own = static_cast<double>(cell.payload_bytes) * workers;
   if (own > static_cast<double>(room.available_bytes) / 2) {
-    throw UsageError(fmt::format("--payload {} is too much for {} workers: half of the available memory is {}",
-                                 options.payload, workers, print_size(static_cast<double>(room.available_bytes) / 2)));
+    throw UsageError(
+        fmt::format("--payload {} is too much for {} workers: half of the available memory is {}",
+                    options.payload, workers, print_size(static_cast<double>(room.available_bytes) / 2)));
   }
   fit_into_memory(cell, !options.window.empty(), room);
   return cell;
@@ -135,7 +143,8 @@ Cell make_cell(const Workload& workload, int workers, const BenchOptions& option
 }  // namespace
 
 MachineRoom read_machine_room() {
-  MachineRoom room{.usable_cpus = usable_cpus(), .available_bytes = std::numeric_limits<std::uint64_t>::max()};
+  MachineRoom room{.usable_cpus = usable_cpus(),
+                   .available_bytes = std::numeric_limits<std::uint64_t>::max()};
   std::ifstream file("/proc/meminfo");
   std::string name, rest;
   for (std::uint64_t kilobytes = 0; file >> name >> kilobytes && std::getline(file, rest);) {
@@ -153,7 +162,8 @@ Plan make_plan(const BenchOptions& options, const MachineRoom& room) {
   const auto chosen = read_workloads(options.workloads);
   const auto workers = read_workers(options.workers, room.usable_cpus);
   if (!options.tasks.empty() && !options.duration.empty()) {
-    throw UsageError("--tasks and --duration exclude each other: one fixes the work of a round, the other its length");
+    throw UsageError(
+        "--tasks and --duration exclude each other: one fixes the work of a round, the other its length");
   }
   if (!options.tasks.empty()) plan.tasks = read_count("--tasks", options.tasks, 1, kMostTasks);
   if (!options.duration.empty()) {
@@ -163,14 +173,16 @@ Plan make_plan(const BenchOptions& options, const MachineRoom& room) {
                                    kLongestRound.count(), options.duration));
     }
   }
-  if (!options.trials.empty()) plan.trials = static_cast<int>(read_count("--trials", options.trials, 1, kMostTrials));
+  if (!options.trials.empty())
+    plan.trials = static_cast<int>(read_count("--trials", options.trials, 1, kMostTrials));
   plan.seed = read_seed(options.seed);
   plan.input = options.input;
   const auto takes_payload = [](const Workload* workload) { return !workload->payload.empty(); };
   if (!options.payload.empty() && std::none_of(chosen.begin(), chosen.end(), takes_payload)) {
     throw UsageError(fmt::format("--payload means nothing to workload '{}'", chosen.front()->name));
   }
-  if (!options.input.empty() && std::find(chosen.begin(), chosen.end(), find_workload("wordcount")) == chosen.end()) {
+  if (!options.input.empty() &&
+      std::find(chosen.begin(), chosen.end(), find_workload("wordcount")) == chosen.end()) {
     throw UsageError("--input is read by workload 'wordcount' only, which was not chosen");
   }
   for (const Workload* workload : chosen) {

@@ -14,16 +14,16 @@ namespace twinpool::bench {
 
 /// What the user typed after `twinpool bench`, read but not yet judged.
 struct BenchOptions {
-  std::vector<std::string> workloads;  ///< empty: all
+  std::vector<std::string> workloads = {};  ///< empty: all
   std::string backend = "both";
-  std::vector<std::string> workers;  ///< each "N" or "N,N"; empty: usable CPUs
-  std::string tasks;                 ///< tasks of a round; empty: calibrated
-  std::string duration;              ///< length of a round; empty: kRoundLength
-  std::string window;
-  std::string payload;
-  std::string trials;
-  std::string seed;
-  std::string input;
+  std::vector<std::string> workers = {};  ///< each "N" or "N,N"; empty: usable CPUs
+  std::string tasks = {};                 ///< tasks of a round; empty: calibrated
+  std::string duration = {};              ///< length of a round; empty: kRoundLength
+  std::string window = {};
+  std::string payload = {};
+  std::string trials = {};
+  std::string seed = {};
+  std::string input = {};
 };
 
 inline constexpr int kDefaultTrials = 10;

@@ -12,7 +12,8 @@
 namespace twinpool::bench {
 namespace {
 
-/// With more than this share of the CPUs taken by others, a cell that got too little CPU says more about the others.
+/// With more than this share of the CPUs taken by others, a cell that got too little CPU says more about the
+/// others.
 constexpr double kMostForeign = 0.05;
 
 std::optional<RatioEstimate> estimate(const std::vector<PairedValue>& pairs) {
@@ -51,7 +52,8 @@ std::optional<double> spread_of(const BackendResult& side, Quantity quantity) {
   if (all.size() < 4) return std::nullopt;
   std::sort(all.begin(), all.end());
   const double middle = median(all);
-  return middle > 0 ? std::optional((percentile(all, 0.75) - percentile(all, 0.25)) / 2 / middle) : std::nullopt;
+  return middle > 0 ? std::optional((percentile(all, 0.75) - percentile(all, 0.25)) / 2 / middle)
+                    : std::nullopt;
 }
 
 std::optional<Percentiles> latency_of(const BackendResult& side) {
@@ -63,7 +65,8 @@ std::optional<Percentiles> latency_of(const BackendResult& side) {
   return percentiles(std::move(seconds));
 }
 
-std::optional<double> effective_parallelism(const CellResult& cell, const BackendResult& side, int usable_cpus) {
+std::optional<double> effective_parallelism(const CellResult& cell, const BackendResult& side,
+                                            int usable_cpus) {
   if (side.samples.empty()) return std::nullopt;
   std::vector<double> shares;
   for (const Sample& sample : side.samples) {
@@ -104,18 +107,25 @@ CellFinding find(const CellResult& cell, int usable_cpus) {
     if (share && *share < kLeastParallelism && cell.foreign_cpu > kMostForeign) return CellFinding::kTooNoisy;
   }
   if (ratio->low <= 1 && ratio->high >= 1) return CellFinding::kNoDifference;
-  if (judge(log_ratios(pairs), cell.cell.workload->margin).verdict == Verdict::kSame) return CellFinding::kNoDifference;
+  if (judge(log_ratios(pairs), cell.cell.workload->margin).verdict == Verdict::kSame)
+    return CellFinding::kNoDifference;
   return ratio->ratio < 1 ? CellFinding::kThreads : CellFinding::kProcesses;
 }
 
 std::string_view name_of(CellFinding finding) {
   switch (finding) {
-    case CellFinding::kNoDifference: return "no clear difference";
-    case CellFinding::kThreads: return "threads faster";
-    case CellFinding::kProcesses: return "processes faster";
-    case CellFinding::kTooFewPairs: return "too few trials";
-    case CellFinding::kTooNoisy: return "machine too busy";
-    case CellFinding::kNotCompared: return "not compared";
+    case CellFinding::kNoDifference:
+      return "no clear difference";
+    case CellFinding::kThreads:
+      return "threads faster";
+    case CellFinding::kProcesses:
+      return "processes faster";
+    case CellFinding::kTooFewPairs:
+      return "too few trials";
+    case CellFinding::kTooNoisy:
+      return "machine too busy";
+    case CellFinding::kNotCompared:
+      return "not compared";
   }
   return "unknown";
 }
@@ -130,8 +140,9 @@ std::string compare_with_expectation(const CellResult& cell, CellFinding finding
   const auto ratios = log_ratios(pairs_of(cell, throughput_of));
   const Judgement judgement = judge(ratios, cell.cell.workload->margin);
   if (judgement.verdict == Verdict::kSame) return answer(false);
-  return judgement.more_pairs ? fmt::format("about {} trials would settle it", ratios.size() + *judgement.more_pairs)
-                              : std::string();
+  return judgement.more_pairs
+             ? fmt::format("about {} trials would settle it", ratios.size() + *judgement.more_pairs)
+             : std::string();
 }
 
 void collect_problems(CellResult& cell) {
@@ -139,16 +150,16 @@ void collect_problems(CellResult& cell) {
     for (std::size_t i = 0; i < side.samples.size(); ++i) {
       const Sample& sample = side.samples[i];
       if (!sample.first_mistake.empty()) {
-        cell.problems.push_back(fmt::format("{} with {}: {} wrong, {} failed and {} lost results in trial {} ({})",
-                                            cell.cell.workload->name, name_of(side.backend), sample.wrong, sample.failed,
-                                            sample.lost, i + 1, sample.first_mistake));
+        cell.problems.push_back(fmt::format(
+            "{} with {}: {} wrong, {} failed and {} lost results in trial {} ({})", cell.cell.workload->name,
+            name_of(side.backend), sample.wrong, sample.failed, sample.lost, i + 1, sample.first_mistake));
       } else if (!sample.balanced) {
         cell.problems.push_back(fmt::format("{} with {}: the pool's counts do not add up in trial {}",
                                             cell.cell.workload->name, name_of(side.backend), i + 1));
       } else if (sample.checksum != cell.sides.front().samples.front().checksum) {
-        cell.problems.push_back(fmt::format("{}: the checksum of {} in trial {} differs from that of {} in trial 1",
-                                            cell.cell.workload->name, name_of(side.backend), i + 1,
-                                            name_of(cell.sides.front().backend)));
+        cell.problems.push_back(fmt::format(
+            "{}: the checksum of {} in trial {} differs from that of {} in trial 1", cell.cell.workload->name,
+            name_of(side.backend), i + 1, name_of(cell.sides.front().backend)));
       }
     }
   }

@@ -28,9 +28,10 @@ struct CellResult {
   std::uint64_t tasks = 0;  ///< of each round, the same for both backends
   std::vector<BackendResult> sides = {};
   std::vector<Backend> order = {};  ///< which backend ran when
-  double foreign_cpu = 0;      ///< share of the CPUs that others used meanwhile, 0 to 1
-  std::vector<std::string> problems = {};  ///< wrong or missing results, one sentence each; empty in a sound run
-  std::vector<std::string> crashes = {};   ///< trials that gave no sample, one sentence each
+  double foreign_cpu = 0;           ///< share of the CPUs that others used meanwhile, 0 to 1
+  std::vector<std::string> problems =
+      {};  ///< wrong or missing results, one sentence each; empty in a sound run
+  std::vector<std::string> crashes = {};  ///< trials that gave no sample, one sentence each
   bool complete = false;
 
   [[nodiscard]] const BackendResult* side(Backend backend) const;
@@ -47,8 +48,9 @@ struct BenchResults {
   Control control_before;
   Control control_after;
   double foreign_cpu = 0;  ///< share of the usable CPUs that others took during the whole run
-  std::optional<double> pressure;  ///< per cent of time in which a task waited for a CPU; nothing: the kernel does not say
-  int reruns = 0;          ///< pairs that were measured again because others took the CPUs
+  std::optional<double>
+      pressure;    ///< per cent of time in which a task waited for a CPU; nothing: the kernel does not say
+  int reruns = 0;  ///< pairs that were measured again because others took the CPUs
   int usable_cpus = 1;
   double wall_s = 0;
   int signal = 0;  ///< that ended the run early; 0: none
@@ -69,7 +71,8 @@ using Quantity = double (*)(const Sample&);
 /// All latency samples of a side together, in seconds.
 [[nodiscard]] std::optional<Percentiles> latency_of(const BackendResult& side);
 /// Own CPU / (wall x min(workers, CPUs)): 1 when the cell had all the CPU it could use.
-[[nodiscard]] std::optional<double> effective_parallelism(const CellResult& cell, const BackendResult& side, int usable_cpus);
+[[nodiscard]] std::optional<double> effective_parallelism(const CellResult& cell, const BackendResult& side,
+                                                          int usable_cpus);
 
 /// Processes by threads of one quantity, pair by pair; nothing unless both ran.
 [[nodiscard]] std::vector<PairedValue> pairs_of(const CellResult& cell, Quantity quantity);
@@ -78,19 +81,20 @@ using Quantity = double (*)(const Sample&);
 
 /// What can be said of one cell.
 enum class CellFinding {
-  kNoDifference,    ///< the interval includes 1, or lies within the margin of the workload
-  kThreads,         ///< threads are faster, beyond doubt
-  kProcesses,       ///< processes are faster, beyond doubt
-  kTooFewPairs,     ///< fewer pairs than an interval needs
-  kTooNoisy,        ///< others used the CPUs that this cell needed
-  kNotCompared,     ///< only one backend ran
+  kNoDifference,  ///< the interval includes 1, or lies within the margin of the workload
+  kThreads,       ///< threads are faster, beyond doubt
+  kProcesses,     ///< processes are faster, beyond doubt
+  kTooFewPairs,   ///< fewer pairs than an interval needs
+  kTooNoisy,      ///< others used the CPUs that this cell needed
+  kNotCompared,   ///< only one backend ran
 };
 [[nodiscard]] CellFinding find(const CellResult& cell, int usable_cpus);
 [[nodiscard]] std::string_view name_of(CellFinding finding);
 /// "as expected", "surprise", or how many trials would settle it; empty where nothing can be said.
 [[nodiscard]] std::string compare_with_expectation(const CellResult& cell, CellFinding finding);
 
-/// Adds to `cell.problems` what its samples say is wrong: results, balances, and checksums that differ between the backends.
+/// Adds to `cell.problems` what its samples say is wrong: results, balances, and checksums that differ
+/// between the backends.
 void collect_problems(CellResult& cell);
 
 }  // namespace twinpool::bench

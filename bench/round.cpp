@@ -15,7 +15,9 @@ namespace {
 constexpr std::uint64_t kMostWarmTasks = 4096;
 constexpr auto kDrainLimit = std::chrono::seconds(10);
 
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
 
 std::uint32_t first_answer() { return 42; }
 
@@ -51,15 +53,17 @@ void add(Tally& to, const Tally& more) {
 /// Lets caches, allocators and workers settle in before anything counts.
 Tally warm_up(Flow& flow, const RoundSpec& spec) {
   const std::uint64_t wanted = std::max(spec.window, spec.tasks / 10);
-  return flow.run({.first = 0, .tasks = std::min(std::min(wanted, kMostWarmTasks), std::max<std::uint64_t>(1, spec.tasks)),
-                   .window = spec.window},
-                  nullptr);
+  return flow.run(
+      {.first = 0,
+       .tasks = std::min(std::min(wanted, kMostWarmTasks), std::max<std::uint64_t>(1, spec.tasks)),
+       .window = spec.window},
+      nullptr);
 }
 
 /// Runs ever longer stretches until one takes long enough to say how fast the pool is.
 Tally calibrate(Flow& flow, const RoundSpec& spec, Sample& sample) {
   Tally all;
-  for (std::uint64_t tasks = 16;; tasks *= 4) {
+  for (std::uint64_t tasks = 4;; tasks *= 4) {
     const auto begin = Clock::now();
     add(all, flow.run({.first = 0, .tasks = tasks, .window = spec.window}, nullptr));
     sample.wall_s = seconds_since(begin);
@@ -95,7 +99,9 @@ void keep(const Tally& tally, Sample& sample) {
 void measure_latency(const RoundSpec& spec, Sample& sample) {
   const auto pool = make_pool(spec.backend, pool_options(spec, Timing::kEvery));
   const auto flow = workload_of(spec).open(*pool, spec.flow);
-  keep(flow->run({.first = 0, .tasks = std::min(spec.latency_tasks, spec.window), .window = spec.window}, nullptr), sample);
+  keep(flow->run({.first = 0, .tasks = std::min(spec.latency_tasks, spec.window), .window = spec.window},
+                 nullptr),
+       sample);
   Tally tally = flow->run(
       {.first = 0, .tasks = spec.latency_tasks, .window = spec.window, .keep_latency = true}, nullptr);
   keep(tally, sample);
@@ -148,13 +154,18 @@ nlohmann::json run_round_trial(TrialContext& trial) {
 nlohmann::json run_memory_trial(TrialContext& trial) {
   const auto spec = trial.spec().get<RoundSpec>();
   const auto pool = make_pool(spec.backend, pool_options(spec, Timing::kSampled));
-  if (pool->submit<first_answer>().get() != 42) throw std::runtime_error("the first task gave a wrong result");
+  if (pool->submit<first_answer>().get() != 42)
+    throw std::runtime_error("the first task gave a wrong result");
   trial.pause(kMarkRest);
   const auto flow = workload_of(spec).open(*pool, spec.flow);
   Tally tally = warm_up(*flow, spec);
   add(tally, flow->hold(
-                 spec.window, [](void* context) { static_cast<TrialContext*>(context)->pause(kMarkPeak); }, &trial));
-  return {{"wrong", tally.wrong}, {"failed", tally.failed}, {"lost", tally.lost}, {"first_mistake", tally.first_mistake}};
+                 std::min(spec.window, spec.tasks),
+                 [](void* context) { static_cast<TrialContext*>(context)->pause(kMarkPeak); }, &trial));
+  return {{"wrong", tally.wrong},
+          {"failed", tally.failed},
+          {"lost", tally.lost},
+          {"first_mistake", tally.first_mistake}};
 }
 
 }  // namespace twinpool::bench

@@ -26,7 +26,8 @@ struct RoundSpec {
   double calibrate_s = 0;  ///< with `tasks` 0: how long to look
   FlowOptions flow;
 };
-[[nodiscard]] RoundSpec make_round_spec(const Cell& cell, Backend backend, std::uint64_t tasks, const FlowOptions& flow);
+[[nodiscard]] RoundSpec make_round_spec(const Cell& cell, Backend backend, std::uint64_t tasks,
+                                        const FlowOptions& flow);
 
 /// What one trial of kind "round" measured.
 struct Sample {
@@ -58,7 +59,8 @@ void from_json(const nlohmann::json& json, Sample& sample);
 
 /// Marks at which a trial of kind "memory" pauses, to be looked at from outside.
 inline constexpr std::string_view kMarkRest = "rest";  ///< the pool is there and has run a task
-inline constexpr std::string_view kMarkPeak = "peak";  ///< a window of tasks has settled and all results are still held
+inline constexpr std::string_view kMarkPeak =
+    "peak";  ///< a window of tasks has settled and all results are still held
 
 nlohmann::json run_round_trial(TrialContext& trial);
 nlohmann::json run_memory_trial(TrialContext& trial);

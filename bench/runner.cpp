@@ -35,7 +35,9 @@ constexpr auto kLeastLimit = std::chrono::seconds(60);
 /// The run was interrupted: unwinds to where the results are.
 struct Interrupted {};
 
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
 
 /// What others took of the CPUs, from its making on.
 class ForeignMeter {
@@ -46,7 +48,8 @@ class ForeignMeter {
   [[nodiscard]] double cpus() const {
     const auto now = read_cpu_times();
     if (!before_ || !now) return 0;
-    return foreign_cpus(*before_, *now, own_cpu_s_ - own_before_ + driver_cpu() - driver_before_, seconds_since(begin_));
+    return foreign_cpus(*before_, *now, own_cpu_s_ - own_before_ + driver_cpu() - driver_before_,
+                        seconds_since(begin_));
   }
 
  private:
@@ -102,7 +105,8 @@ class Runner {
         run_pair(first.side);
         if (first.pair + 1 == layout.pairs) end_cell();
       } else {
-        run_control_pair(first.phase == Phase::kControlAtStart ? results_.control_before : results_.control_after);
+        run_control_pair(first.phase == Phase::kControlAtStart ? results_.control_before
+                                                               : results_.control_after);
       }
     }
   }
@@ -177,11 +181,14 @@ class Runner {
     return static_cast<std::uint64_t>(std::clamp(rate * seconds, 1.0, static_cast<double>(kMostTasks)));
   }
 
-  /// Both rounds of a pair; again when others took the CPUs meanwhile, by a rule that does not look at the result.
+  /// Both rounds of a pair; again when others took the CPUs meanwhile, by a rule that does not look at the
+  /// result.
   void run_pair(twinpool::bench::Side first) {
     CellResult& cell = results_.cells.back();
     std::vector<std::size_t> order{0};
-    if (cell.sides.size() == 2) order = first == twinpool::bench::Side::kA ? std::vector<std::size_t>{0, 1} : std::vector<std::size_t>{1, 0};
+    if (cell.sides.size() == 2)
+      order = first == twinpool::bench::Side::kA ? std::vector<std::size_t>{0, 1}
+                                                 : std::vector<std::size_t>{1, 0};
     for (int reruns = 0;; ++reruns) {
       double foreign = 0;
       std::vector<std::optional<Sample>> samples(cell.sides.size());
@@ -203,8 +210,10 @@ class Runner {
   }
 
   /// Samples stay paired: when one trial of a pair gave none, the other's is dropped.
-  static void keep_pair(CellResult& cell, const std::vector<std::size_t>& order, std::vector<std::optional<Sample>> samples) {
-    if (!std::all_of(samples.begin(), samples.end(), [](const auto& sample) { return sample.has_value(); })) return;
+  static void keep_pair(CellResult& cell, const std::vector<std::size_t>& order,
+                        std::vector<std::optional<Sample>> samples) {
+    if (!std::all_of(samples.begin(), samples.end(), [](const auto& sample) { return sample.has_value(); }))
+      return;
     for (const std::size_t side : order) {
       cell.order.push_back(cell.sides[side].backend);
       cell.sides[side].samples.push_back(std::move(*samples[side]));
@@ -213,7 +222,7 @@ class Runner {
 
   std::optional<Sample> run_round(CellResult& cell, Backend backend) {
     RoundSpec spec = make_round_spec(cell.cell, backend, cell.tasks, flow_);
-    spec.latency_tasks = std::clamp<std::uint64_t>(cell.tasks / 5, 1, kLatencyTasks);
+    spec.latency_tasks = std::clamp<std::uint64_t>(cell.tasks / 2, 1, kLatencyTasks);
     std::string crash;
     auto sample = run_trial(spec, crash);
     if (!sample) cell.crashes.push_back(crash);
@@ -222,9 +231,11 @@ class Runner {
 
   TrialOptions trial_options() const {
     const double length = plan_.tasks ? 0 : std::chrono::duration<double>(plan_.round_length).count();
-    const auto patience = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(length * kPatience));
-    return {.limit = plan_.tasks && *plan_.tasks > 1'000'000 ? std::chrono::nanoseconds(std::chrono::hours(1))
-                                                             : std::max<std::chrono::nanoseconds>(kLeastLimit, patience),
+    const auto patience = std::chrono::duration_cast<std::chrono::nanoseconds>(
+        std::chrono::duration<double>(length * kPatience));
+    return {.limit = plan_.tasks && *plan_.tasks > 1'000'000
+                         ? std::chrono::nanoseconds(std::chrono::hours(1))
+                         : std::max<std::chrono::nanoseconds>(kLeastLimit, patience),
             .program = options_.program};
   }
 
@@ -244,9 +255,12 @@ class Runner {
     settle(trial);
     const nlohmann::json result = trial.result();
     if (trial.finish().clean() && result.is_object()) return result.get<Sample>();
-    crash = fmt::format("{} with {}: a trial {}", spec.workload, name_of(spec.backend), describe(trial.finish()));
-    if (result.is_object() && result.contains("error")) crash += fmt::format(" ({})", result["error"].get<std::string>());
-    else if (!trial.finish().output.empty()) crash += fmt::format(" (it said: {})", trial.finish().output);
+    crash =
+        fmt::format("{} with {}: a trial {}", spec.workload, name_of(spec.backend), describe(trial.finish()));
+    if (result.is_object() && result.contains("error"))
+      crash += fmt::format(" ({})", result["error"].get<std::string>());
+    else if (!trial.finish().output.empty())
+      crash += fmt::format(" (it said: {})", trial.finish().output);
     return std::nullopt;
   }
 
@@ -265,14 +279,15 @@ class Runner {
     }
     settle(trial);
     if (!trial.finish().clean()) {
-      result.crashes.push_back(fmt::format("{} with {}: the memory trial {}", cell.workload->name, name_of(side.backend),
-                                           describe(trial.finish())));
+      result.crashes.push_back(fmt::format("{} with {}: the memory trial {}", cell.workload->name,
+                                           name_of(side.backend), describe(trial.finish())));
       return;
     }
     const std::string mistake = trial.result().value("first_mistake", std::string());
     if (!mistake.empty()) {
-      result.problems.push_back(fmt::format("{} with {}: a result was wrong or missing in the memory trial ({})",
-                                            cell.workload->name, name_of(side.backend), mistake));
+      result.problems.push_back(
+          fmt::format("{} with {}: a result was wrong or missing in the memory trial ({})",
+                      cell.workload->name, name_of(side.backend), mistake));
     }
   }
 

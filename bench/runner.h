@@ -30,9 +30,11 @@ struct RunnerOptions {
   std::string program = "/proc/self/exe";  ///< must know the trial kinds "round" and "memory"
 };
 
-/// Runs a plan: for each cell a calibration, a memory trial of each backend, and the pairs; a control before and after all.
+/// Runs a plan: for each cell a calibration, a memory trial of each backend, and the pairs; a control before
+/// and after all.
 ///
-/// Gives:   what was measured; partial when an Interrupt that lives meanwhile got a signal. Trials that crash are counted in
+/// Gives:   what was measured; partial when an Interrupt that lives meanwhile got a signal. Trials that crash
+/// are counted in
 ///          their cell and the run goes on.
 /// Errors:  UnfitMachine, std::system_error when no process can be started.
 /// Threads: as for Trial: this program has one thread.

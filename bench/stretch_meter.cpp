@@ -16,7 +16,8 @@ double read_clocks(const std::vector<pid_t>& pids) {
   for (const pid_t pid : pids) {
     clockid_t clock{};
     timespec time{};
-    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) continue;  // it has just ended
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0)
+      continue;  // it has just ended
     seconds += static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
   }
   return seconds;

@@ -11,8 +11,9 @@ namespace twinpool::bench {
 
 /// What this process and everything below it used since the meter was made.
 ///
-/// A stretch is short: 150 ms are 15 ticks of /proc/PID/stat, too few to compare twins by. So the sum comes from the CPU clocks
-/// of the processes, which count nanoseconds, and the ticks only say how it divides into user and system time.
+/// A stretch is short: 150 ms are 15 ticks of /proc/PID/stat, too few to compare twins by. So the sum comes
+/// from the CPU clocks of the processes, which count nanoseconds, and the ticks only say how it divides into
+/// user and system time.
 class StretchMeter {
  public:
   StretchMeter();

@@ -19,7 +19,8 @@ constexpr double kQuietControl = 0.05;
 std::string workers_of(const Plan& plan) {
   std::set<int> counts;
   for (const Cell& cell : plan.cells) counts.insert(cell.workers);
-  return fmt::format("{} {}", fmt::join(counts, ","), counts.size() == 1 && *counts.begin() == 1 ? "worker" : "workers");
+  return fmt::format("{} {}", fmt::join(counts, ","),
+                     counts.size() == 1 && *counts.begin() == 1 ? "worker" : "workers");
 }
 
 }  // namespace
@@ -28,10 +29,12 @@ std::string environment_line(const Plan& plan) {
   const MachineCard machine = read_machine_card();
   const CpuLimits& cpus = machine.cpus;
   std::string system = machine.kernel;
-  if (machine.hypervisor != "none") system += fmt::format(" under {}", machine.hypervisor == "unknown" ? "a hypervisor" : machine.hypervisor);
-  return fmt::format("twinpool {}  {}  {} of {} CPUs (affinity {}, quota {})  {}  {}  seed {}", kVersion, workers_of(plan),
-                     cpus.usable, cpus.online, cpus.affinity, cpus.quota ? fmt::format("{:.3g}", *cpus.quota) : "none",
-                     system, machine.libc, plan.seed);
+  if (machine.hypervisor != "none")
+    system += fmt::format(" under {}", machine.hypervisor == "unknown" ? "a hypervisor" : machine.hypervisor);
+  return fmt::format("twinpool {}  {}  {} of {} CPUs (affinity {}, quota {})  {}  {}  seed {}", kVersion,
+                     workers_of(plan), cpus.usable, cpus.online, cpus.affinity,
+                     cpus.quota ? fmt::format("{:.3g}", *cpus.quota) : "none", system, machine.libc,
+                     plan.seed);
 }
 
 std::string noise_line(const BenchResults& results) {
@@ -43,7 +46,8 @@ std::string noise_line(const BenchResults& results) {
   if (results.reruns > 0) line += fmt::format("  {} pairs measured again", results.reruns);
   const double off = std::max(std::abs(std::log(control->low)), std::abs(std::log(control->high)));
   const bool includes_one = control->low <= 1 && control->high >= 1;
-  if (!includes_one) return line + "  -> the machine changed while it was measured: take the figures with care";
+  if (!includes_one)
+    return line + "  -> the machine changed while it was measured: take the figures with care";
   const bool quiet = results.foreign_cpu < kQuietForeign && off < kQuietControl;
   return line + fmt::format("  -> {}, smallest effect we can see about {:.0f} %", quiet ? "quiet" : "noisy",
                             std::max(1.0, std::ceil((std::exp(off) - 1) * 100)));

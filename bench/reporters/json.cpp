@@ -37,7 +37,11 @@ json memory_json(const std::optional<MemoryUse>& use) {
 json latency_json(const BackendResult& side) {
   const auto latency = latency_of(side);
   if (!latency) return nullptr;
-  return {{"p50_s", latency->p50}, {"p90_s", latency->p90}, {"p99_s", latency->p99}, {"max_s", latency->max}, {"n", latency->n}};
+  return {{"p50_s", latency->p50},
+          {"p90_s", latency->p90},
+          {"p99_s", latency->p99},
+          {"max_s", latency->max},
+          {"n", latency->n}};
 }
 
 template <typename T>

@@ -12,7 +12,8 @@ namespace twinpool::bench {
 /// "-" is standard output.
 class OutputFile {
  public:
-  /// Makes the temporary file now, so that a path that cannot be written is found before the work and not after it.
+  /// Makes the temporary file now, so that a path that cannot be written is found before the work and not
+  /// after it.
   ///
   /// Errors: std::system_error with a sentence that names the path.
   explicit OutputFile(std::string path);

@@ -103,9 +103,12 @@ class Redrawn final : public Progress {
 
 std::unique_ptr<Progress> make_progress(ProgressKind kind) {
   switch (kind) {
-    case ProgressKind::kLines: return std::make_unique<Lines>();
-    case ProgressKind::kRedrawn: return std::make_unique<Redrawn>();
-    case ProgressKind::kNone: break;
+    case ProgressKind::kLines:
+      return std::make_unique<Lines>();
+    case ProgressKind::kRedrawn:
+      return std::make_unique<Redrawn>();
+    case ProgressKind::kNone:
+      break;
   }
   return std::make_unique<Silence>();
 }

@@ -32,11 +32,15 @@ std::string interval_text(const std::optional<RatioEstimate>& ratio) {
 std::string finding_text(const TextStyle& style, CellFinding finding) {
   const std::string_view name = name_of(finding);
   switch (finding) {
-    case CellFinding::kThreads: return paint(style, terminal_color::blue, name);
-    case CellFinding::kProcesses: return paint(style, terminal_color::yellow, name);
+    case CellFinding::kThreads:
+      return paint(style, terminal_color::blue, name);
+    case CellFinding::kProcesses:
+      return paint(style, terminal_color::yellow, name);
     case CellFinding::kTooNoisy:
-    case CellFinding::kTooFewPairs: return paint(style, terminal_color::magenta, name);
-    default: return std::string(name);
+    case CellFinding::kTooFewPairs:
+      return paint(style, terminal_color::magenta, name);
+    default:
+      return std::string(name);
   }
 }
 
@@ -52,7 +56,8 @@ std::string table_of(const BenchResults& results, const TextStyle& style, std::v
   for (std::string& title : head) title = embolden(style, title);
   table.add(std::move(head));
   for (const CellResult& cell : results.cells) {
-    const bool any = std::any_of(cell.sides.begin(), cell.sides.end(), [](const auto& side) { return !side.samples.empty(); });
+    const bool any = std::any_of(cell.sides.begin(), cell.sides.end(),
+                                 [](const auto& side) { return !side.samples.empty(); });
     if (any) row_of(table, cell);
   }
   return table.str();
@@ -94,7 +99,8 @@ std::string backend_table(const BenchResults& results, const TextStyle& style, s
   return table_of(results, style, columns, head, [&](TextTable& table, const CellResult& cell) {
     bool first = true;
     for (const BackendResult& side : cell.sides) {
-      std::vector<std::string> row{first ? label_of(cell.cell, results.plan) : "", std::string(name_of(side.backend))};
+      std::vector<std::string> row{first ? label_of(cell.cell, results.plan) : "",
+                                   std::string(name_of(side.backend))};
       for (std::string& text : columns_of_side(cell, side)) row.push_back(std::move(text));
       table.add(std::move(row));
       first = false;
@@ -107,8 +113,9 @@ std::string latency_table(const BenchResults& results, const TextStyle& style) {
                        [](const CellResult&, const BackendResult& side) -> std::vector<std::string> {
                          const auto latency = latency_of(side);
                          if (!latency) return {kNothing, kNothing, kNothing, kNothing, "0"};
-                         return {print_duration(latency->p50), print_duration(latency->p90), print_duration(latency->p99),
-                                 print_duration(latency->max), print_count(latency->n)};
+                         return {print_duration(latency->p50), print_duration(latency->p90),
+                                 print_duration(latency->p99), print_duration(latency->max),
+                                 print_count(latency->n)};
                        });
 }
 
@@ -136,9 +143,9 @@ std::string cpu_table(const BenchResults& results, const TextStyle& style) {
                                                     return static_cast<double>(s.voluntary_switches) /
                                                            static_cast<double>(s.tasks);
                                                   })),
-                print_number(median_over(side, [](const Sample& s) {
-                  return static_cast<double>(s.involuntary_switches) / s.wall_s;
-                })),
+                print_number(median_over(
+                    side,
+                    [](const Sample& s) { return static_cast<double>(s.involuntary_switches) / s.wall_s; })),
                 cell.complete ? fmt::format("{:.0f} %", cell.foreign_cpu * 100) : kNothing};
       });
 }
@@ -148,13 +155,15 @@ std::string memory_table(const BenchResults& results, const TextStyle& style) {
     return use ? print_size(static_cast<double>((*use).*part) / shares) : std::string(kNothing);
   };
   return backend_table(results, style,
-                       {"memory and start-up", "", "PSS at rest", "PSS at peak", "peak/worker", "USS at rest", "USS at peak",
-                        "first result"},
+                       {"memory and start-up", "", "PSS at rest", "PSS at peak", "peak/worker", "USS at rest",
+                        "USS at peak", "first result"},
                        [&](const CellResult& cell, const BackendResult& side) -> std::vector<std::string> {
                          const auto start_up = median_of(side, start_up_of);
-                         return {size(side.rest, &MemoryUse::pss_bytes, 1), size(side.peak, &MemoryUse::pss_bytes, 1),
+                         return {size(side.rest, &MemoryUse::pss_bytes, 1),
+                                 size(side.peak, &MemoryUse::pss_bytes, 1),
                                  size(side.peak, &MemoryUse::pss_bytes, cell.cell.workers),
-                                 size(side.rest, &MemoryUse::uss_bytes, 1), size(side.peak, &MemoryUse::uss_bytes, 1),
+                                 size(side.rest, &MemoryUse::uss_bytes, 1),
+                                 size(side.peak, &MemoryUse::uss_bytes, 1),
                                  start_up ? print_duration(*start_up) : kNothing};
                        });
 }
@@ -169,8 +178,15 @@ std::string label_of(const Cell& cell, const Plan& plan) {
 }
 
 std::string print_tables(const BenchResults& results, const TextStyle& style) {
-  return fmt::format("{}\n{}\n{}\n{}", throughput_table(results, style), latency_table(results, style),
-                     cpu_table(results, style), memory_table(results, style));
+  static constexpr char kLegend[] =
+      "±: half the distance of the quartiles. [low, high]: 95 % interval of the median over the pairs. per "
+      "CPU-s: the same ratio by\n"
+      "tasks for each second of own CPU. latency: submitted until settled. parallelism: own CPU / (time x "
+      "min(workers, CPUs)).\n"
+      "PSS: memory of all processes together, shared pages counted once. USS: the private part. Peak: a "
+      "window of results held.\n";
+  return fmt::format("{}\n{}\n{}\n{}\n{}", throughput_table(results, style), latency_table(results, style),
+                     cpu_table(results, style), memory_table(results, style), kLegend);
 }
 
 }  // namespace twinpool::bench

@@ -37,12 +37,14 @@ ColorChoice read_color(std::string_view text) {
 
 TextStyle detect_style(std::FILE* stream, ColorChoice choice, bool ascii) {
   const bool terminal = isatty(fileno(stream)) == 1;
-  const bool wanted = choice == ColorChoice::kAlways ||
-                      (choice == ColorChoice::kAuto && terminal && !set_and_not_empty("NO_COLOR") && !is_dumb());
+  const bool wanted = choice == ColorChoice::kAlways || (choice == ColorChoice::kAuto && terminal &&
+                                                         !set_and_not_empty("NO_COLOR") && !is_dumb());
   return {.colour = wanted, .utf8 = !ascii && std::string_view(nl_langinfo(CODESET)) == "UTF-8"};
 }
 
-bool can_redraw(std::FILE* stream) { return isatty(fileno(stream)) == 1 && !is_dumb() && !set_and_not_empty("CI"); }
+bool can_redraw(std::FILE* stream) {
+  return isatty(fileno(stream)) == 1 && !is_dumb() && !set_and_not_empty("CI");
+}
 
 int width_of(std::FILE* stream) {
   winsize size{};

@@ -21,8 +21,8 @@ struct TextStyle {
   bool utf8 = false;    ///< else 7-bit ASCII only
 };
 /// Takes:  `ascii`: the user wants no other letters.
-/// Gives:  colours when the stream is a terminal, NO_COLOR is unset or empty and TERM is not dumb; UTF-8 by the locale.
-/// Source: no-color.org.
+/// Gives:  colours when the stream is a terminal, NO_COLOR is unset or empty and TERM is not dumb; UTF-8 by
+/// the locale. Source: no-color.org.
 [[nodiscard]] TextStyle detect_style(std::FILE* stream, ColorChoice choice, bool ascii);
 
 /// Whether a line that is redrawn would be seen: a terminal that is not dumb, and no CI.

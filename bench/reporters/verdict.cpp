@@ -30,13 +30,16 @@ std::string speed_of_one(const CellResult& cell, const std::string& label, CellF
   switch (finding) {
     case CellFinding::kThreads:
     case CellFinding::kProcesses:
-      return fmt::format("In {}, processes delivered {} of the throughput of threads.", label, ratio_sentence_part(*ratio));
-    case CellFinding::kNoDifference:
-      return fmt::format("In {}, there is no clear difference in throughput: processes delivered {} of that of threads.", label,
+      return fmt::format("In {}, processes delivered {} of the throughput of threads.", label,
                          ratio_sentence_part(*ratio));
+    case CellFinding::kNoDifference:
+      return fmt::format(
+          "In {}, there is no clear difference in throughput: processes delivered {} of that of threads.",
+          label, ratio_sentence_part(*ratio));
     case CellFinding::kTooNoisy:
       return fmt::format("In {}, others used the CPUs, so nothing can be said about throughput.", label);
-    default: return fmt::format("In {}, too few trials for a verdict on throughput: it takes at least 6.", label);
+    default:
+      return fmt::format("In {}, too few trials for a verdict on throughput: it takes at least 6.", label);
   }
 }
 
@@ -45,22 +48,37 @@ std::string speed_sentences(const BenchResults& results) {
   for (const CellResult& cell : results.cells) {
     const CellFinding finding = find(cell, results.usable_cpus);
     const std::string label = label_of(cell.cell, results.plan);
-    if (results.cells.size() == 1 && finding != CellFinding::kNotCompared) return speed_of_one(cell, label, finding) + "\n";
+    if (results.cells.size() == 1 && finding != CellFinding::kNotCompared)
+      return speed_of_one(cell, label, finding) + "\n";
     const auto ratio = ratio_of(cell, throughput_of);
     switch (finding) {
-      case CellFinding::kThreads: threads.push_back(fmt::format("{} {}", label, ratio_sentence_part(*ratio))); break;
-      case CellFinding::kProcesses: processes.push_back(fmt::format("{} {}", label, ratio_sentence_part(*ratio))); break;
-      case CellFinding::kNoDifference: same.push_back(label); break;
+      case CellFinding::kThreads:
+        threads.push_back(fmt::format("{} {}", label, ratio_sentence_part(*ratio)));
+        break;
+      case CellFinding::kProcesses:
+        processes.push_back(fmt::format("{} {}", label, ratio_sentence_part(*ratio)));
+        break;
+      case CellFinding::kNoDifference:
+        same.push_back(label);
+        break;
       case CellFinding::kTooFewPairs:
-      case CellFinding::kTooNoisy: unsure.push_back(label); break;
-      case CellFinding::kNotCompared: break;
+      case CellFinding::kTooNoisy:
+        unsure.push_back(label);
+        break;
+      case CellFinding::kNotCompared:
+        break;
     }
   }
   std::string text;
-  if (!threads.empty()) text += fmt::format("Threads were faster; processes delivered of their throughput: {}.\n", enumerate(threads));
-  if (!processes.empty()) text += fmt::format("Processes were faster; they delivered of the threads' throughput: {}.\n", enumerate(processes));
+  if (!threads.empty())
+    text += fmt::format("Threads were faster; processes delivered of their throughput: {}.\n",
+                        enumerate(threads));
+  if (!processes.empty())
+    text += fmt::format("Processes were faster; they delivered of the threads' throughput: {}.\n",
+                        enumerate(processes));
   if (!same.empty()) text += fmt::format("No clear difference: {}.\n", enumerate(same));
-  if (!unsure.empty()) text += fmt::format("No verdict (too few trials, or too busy a machine): {}.\n", enumerate(unsure));
+  if (!unsure.empty())
+    text += fmt::format("No verdict (too few trials, or too busy a machine): {}.\n", enumerate(unsure));
   return text;
 }
 
@@ -89,13 +107,15 @@ std::string cost_sentence(const BenchResults& results) {
   const auto memory = median_of_both(results, [](const BackendResult& side) {
     return side.peak ? std::optional(static_cast<double>(side.peak->pss_bytes)) : std::nullopt;
   });
-  const auto start_up = median_of_both(results, [](const BackendResult& side) { return median_of(side, start_up_of); });
+  const auto start_up =
+      median_of_both(results, [](const BackendResult& side) { return median_of(side, start_up_of); });
   if (!memory || !start_up) return "";
   const std::string begin = results.cells.size() > 1 ? "As the median over the workloads, p" : "P";
-  return fmt::format("{}rocesses took {:.1f}x the memory at its peak ({} instead of {}, PSS of the whole tree) and {} "
-                     "instead of {} until the first result.\n",
-                     begin, memory->processes / memory->threads, print_size(memory->processes), print_size(memory->threads),
-                     print_duration(start_up->processes), print_duration(start_up->threads));
+  return fmt::format(
+      "{}rocesses took {:.1f}x the memory at its peak ({} instead of {}, PSS of the whole tree) and {} "
+      "instead of {} until the first result.\n",
+      begin, memory->processes / memory->threads, print_size(memory->processes), print_size(memory->threads),
+      print_duration(start_up->processes), print_duration(start_up->threads));
 }
 
 }  // namespace
@@ -112,10 +132,11 @@ std::string print_verdict(const BenchResults& results) {
     for (const std::string& crash : cell.crashes) text += fmt::format("CRASH: {}.\n", crash);
     wrong = wrong || !cell.problems.empty();
   }
-  if (!wrong && checked > 0) text += fmt::format("All {} results were checked and right.\n", print_count(checked));
+  if (!wrong && checked > 0)
+    text += fmt::format("All {} results were checked and right.\n", print_count(checked));
   if (results.partial()) {
-    text += fmt::format("This result is partial: the run was interrupted in cell {} of {}.\n", results.cells.size(),
-                        results.plan.cells.size());
+    text += fmt::format("This result is partial: the run was interrupted in cell {} of {}.\n",
+                        results.cells.size(), results.plan.cells.size());
   }
   return text;
 }

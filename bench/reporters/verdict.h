@@ -7,7 +7,8 @@
 
 namespace twinpool::bench {
 
-/// Two or three plain sentences: who was faster by how much, at what memory and start-up time, and what was wrong, if anything.
+/// Two or three plain sentences: who was faster by how much, at what memory and start-up time, and what was
+/// wrong, if anything.
 [[nodiscard]] std::string print_verdict(const BenchResults& results);
 
 }  // namespace twinpool::bench

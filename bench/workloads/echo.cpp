@@ -20,9 +20,12 @@ class Echo {
  public:
   using Result = Bytes;
   Echo(Pool&, const FlowOptions& options) {
-    for (std::size_t v = 0; v < kVariants; ++v) payloads_[v] = make_payload(options.seed + v, options.payload_bytes);
+    for (std::size_t v = 0; v < kVariants; ++v)
+      payloads_[v] = make_payload(options.seed + v, options.payload_bytes);
   }
-  Future<Result> submit(Pool& pool, std::uint64_t number) { return pool.submit<echo>(payloads_[number % kVariants]); }
+  Future<Result> submit(Pool& pool, std::uint64_t number) {
+    return pool.submit<echo>(payloads_[number % kVariants]);
+  }
   [[nodiscard]] bool right(std::uint64_t number, const Result& result) const {
     return result == payloads_[number % kVariants];
   }

@@ -16,14 +16,16 @@ struct FlowOptions {
   std::uint64_t seed = 42;
   std::uint64_t payload_bytes = 0;
   std::string input = {};  ///< wordcount: the file to read
-  std::vector<std::uint32_t> words_in_slice = {};  ///< wordcount: the right answer of each slice, counted in one pass before
+  std::vector<std::uint32_t> words_in_slice =
+      {};  ///< wordcount: the right answer of each slice, counted in one pass before
 };
 
 /// How many tasks, and how they are pushed through the pool.
 struct Stretch {
   std::uint64_t first = 0;  ///< number of the first task; numbers decide what a task does
   std::uint64_t tasks = 0;
-  std::uint64_t window = 64;  ///< at most this many unsettled or untaken at a time: closed loop, the next one follows a result
+  std::uint64_t window =
+      64;  ///< at most this many unsettled or untaken at a time: closed loop, the next one follows a result
   bool keep_latency = false;  ///< needs a pool with Timing::kEvery
 };
 
@@ -33,8 +35,9 @@ struct Tally {
   std::uint64_t failed = 0;
   std::uint64_t lost = 0;
   std::uint64_t wrong = 0;
-  std::uint64_t checksum = 0;  ///< over all results and their numbers, whatever the order: equal in both twins
-  std::string first_mistake;   ///< one sentence about the first result that was wrong or missing
+  std::uint64_t checksum =
+      0;                      ///< over all results and their numbers, whatever the order: equal in both twins
+  std::string first_mistake;  ///< one sentence about the first result that was wrong or missing
   std::vector<std::int64_t> latency_ns;  ///< submitted until settled, in the order of the tasks
 };
 
@@ -46,8 +49,8 @@ class Flow {
   ///
   /// Errors: SubmitRefused when the pool takes no more.
   virtual Tally run(const Stretch& stretch, TrialPage* page) = 0;
-  /// Submits `tasks` tasks, waits until all have settled and holds their results until `held` was told: the most that the
-  /// workload ever has in memory.
+  /// Submits `tasks` tasks, waits until all have settled and holds their results until `held` was told: the
+  /// most that the workload ever has in memory.
   virtual Tally hold(std::uint64_t tasks, void (*held)(void*), void* argument) = 0;
 };
 

@@ -15,9 +15,12 @@ namespace twinpool::bench {
 
 std::string_view name_of(Expected expected) {
   switch (expected) {
-    case Expected::kNoDifference: return "no difference";
-    case Expected::kThreads: return "threads";
-    case Expected::kProcesses: return "processes";
+    case Expected::kNoDifference:
+      return "no difference";
+    case Expected::kThreads:
+      return "threads";
+    case Expected::kProcesses:
+      return "processes";
   }
   return "unknown";
 }

@@ -19,7 +19,8 @@ constexpr std::size_t kVariants = 4;
 Digest sha256(std::span<const std::byte> data) {
   Digest digest{};
   unsigned int size = 0;
-  if (EVP_Digest(data.data(), data.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1 || size != digest.size()) {
+  if (EVP_Digest(data.data(), data.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1 ||
+      size != digest.size()) {
     throw std::runtime_error("OpenSSL gives no SHA-256");
   }
   return digest;
@@ -34,7 +35,9 @@ class Sha256 {
       expected_[v] = sha256(payloads_[v]);
     }
   }
-  Future<Result> submit(Pool& pool, std::uint64_t number) { return pool.submit<sha256>(payloads_[number % kVariants]); }
+  Future<Result> submit(Pool& pool, std::uint64_t number) {
+    return pool.submit<sha256>(payloads_[number % kVariants]);
+  }
   [[nodiscard]] bool right(std::uint64_t number, const Result& result) const {
     return result == expected_[number % kVariants];
   }

@@ -33,7 +33,9 @@ class Sort {
  public:
   using Result = Sorted;
   Sort(Pool&, const FlowOptions& options)
-      : seed_(options.seed), count_(options.payload_bytes / sizeof(std::uint64_t)), sum_(count_ * (count_ - 1) / 2) {}
+      : seed_(options.seed),
+        count_(options.payload_bytes / sizeof(std::uint64_t)),
+        sum_(count_ * (count_ - 1) / 2) {}
   [[nodiscard]] Future<Result> submit(Pool& pool, std::uint64_t number) const {
     return pool.submit<shuffle_and_sort>(mix(seed_ ^ mix(number)), count_);
   }
@@ -48,14 +50,15 @@ class Sort {
 
 }  // namespace
 
-constinit const Workload kSort{.name = "sort",
-                               .sentence = "allocates numbers, shuffles them by seed, sorts them, checks order and sum",
-                               .exercises = "allocation and memory",
-                               .payload = "bytes sorted by a task (8 a number)",
-                               .default_payload_bytes = 32 * 1024,
-                               .min_payload_bytes = 16,
-                               .expected = Expected::kNoDifference,
-                               .margin = 0.1,
-                               .open = &make_flow<Sort>};
+constinit const Workload kSort{
+    .name = "sort",
+    .sentence = "allocates numbers, shuffles them by seed, sorts them, checks order and sum",
+    .exercises = "allocation and memory",
+    .payload = "bytes sorted by a task (8 a number)",
+    .default_payload_bytes = 32 * 1024,
+    .min_payload_bytes = 16,
+    .expected = Expected::kNoDifference,
+    .margin = 0.1,
+    .open = &make_flow<Sort>};
 
 }  // namespace twinpool::bench

@@ -4,11 +4,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
-#include <fmt/format.h>
 #include <system_error>
 
 #include "bench/workloads/mix.h"
@@ -16,7 +16,9 @@
 namespace twinpool::bench {
 namespace {
 
-[[noreturn]] void fail(const std::string& what) { throw std::system_error(errno, std::generic_category(), what); }
+[[noreturn]] void fail(const std::string& what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
 
 /// A file that is open for reading as long as this lives.
 class OpenFile {
@@ -48,7 +50,8 @@ class OpenFile {
 
 constexpr bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-/// Counts word beginnings; `inside` says whether the byte before was part of a word, and then whether the last one was.
+/// Counts word beginnings; `inside` says whether the byte before was part of a word, and then whether the
+/// last one was.
 std::uint32_t count_beginnings(const char* text, std::size_t bytes, bool& inside) {
   std::uint32_t words = 0;
   for (std::size_t i = 0; i < bytes; ++i) {

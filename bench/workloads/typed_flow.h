@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <cstdint>
-#include <fmt/format.h>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -16,8 +16,8 @@
 namespace twinpool::bench {
 
 /// The closed loop over a workload's own types. A workload W gives:
-///   `using Result`, `Future<Result> submit(Pool&, std::uint64_t number)`, `bool right(std::uint64_t number, const Result&)`, and
-///   `std::uint64_t digest(const Result&)`.
+///   `using Result`, `Future<Result> submit(Pool&, std::uint64_t number)`, `bool right(std::uint64_t number,
+///   const Result&)`, and `std::uint64_t digest(const Result&)`.
 template <typename W>
 class TypedFlow final : public Flow {
  public:

@@ -37,14 +37,15 @@ class Wordcount {
 
 }  // namespace
 
-constinit const Workload kWordcount{.name = "wordcount",
-                                    .sentence = "opens the --input file, reads one slice of it, counts the words that begin there",
-                                    .exercises = "system calls and file input",
-                                    .payload = "bytes of the file read by a task",
-                                    .default_payload_bytes = 64 * 1024,
-                                    .min_payload_bytes = 64,
-                                    .expected = Expected::kNoDifference,
-                                    .margin = 0.1,
-                                    .open = &make_flow<Wordcount>};
+constinit const Workload kWordcount{
+    .name = "wordcount",
+    .sentence = "opens the --input file, reads one slice of it, counts the words that begin there",
+    .exercises = "system calls and file input",
+    .payload = "bytes of the file read by a task",
+    .default_payload_bytes = 64 * 1024,
+    .min_payload_bytes = 64,
+    .expected = Expected::kNoDifference,
+    .margin = 0.1,
+    .open = &make_flow<Wordcount>};
 
 }  // namespace twinpool::bench
