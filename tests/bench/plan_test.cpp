@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "bench/cli.h"
+
+namespace twinpool::bench {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+constexpr MachineRoom kRoom{.usable_cpus = 2, .available_bytes = std::uint64_t{8} << 30};
+
+std::string refusal(const BenchOptions& options, const MachineRoom& room = kRoom) {
+  try {
+    static_cast<void>(make_plan(options, room));
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Plan, WithoutFlagsRunsAllWorkloadsOnBothTwinsWithOneWorkerAUsableCpu) {
+  const Plan plan = make_plan({}, kRoom);
+  EXPECT_EQ(plan.cells.size(), workloads().size());
+  EXPECT_THAT(plan.backends, ::testing::ElementsAre(Backend::kThreads, Backend::kProcesses));
+  for (const Cell& cell : plan.cells) {
+    EXPECT_EQ(cell.workers, 2);
+    EXPECT_EQ(cell.window, kDefaultWindow);
+  }
+  EXPECT_EQ(plan.trials, 10);
+  EXPECT_FALSE(plan.tasks.has_value());
+}
+
+TEST(Plan, MakesOneCellForEachWorkloadAndNumberOfWorkersOnce) {
+  const Plan plan = make_plan({.workloads = {"noop", "echo", "noop"}, .workers = {"1,2", "4", "2"}}, kRoom);
+  ASSERT_EQ(plan.cells.size(), 6u);
+  EXPECT_EQ(plan.cells[0].workload->name, "noop");
+  EXPECT_EQ(plan.cells[2].workers, 4);
+  EXPECT_EQ(plan.cells[3].workload->name, "echo");
+}
+
+TEST(Plan, SuggestsTheNearestName) {
+  EXPECT_THAT(refusal({.workloads = {"prims"}}),
+              AllOf(HasSubstr("unknown workload 'prims'"), HasSubstr("'primes'")));
+  EXPECT_THAT(refusal({.backend = "thread"}),
+              AllOf(HasSubstr("unknown backend 'thread'"), HasSubstr("'threads'")));
+}
+
+TEST(Plan, RefusesNumbersOutOfRange) {
+  EXPECT_THAT(refusal({.workers = {"0"}}), HasSubstr("--workers must be 1 or more, not 0"));
+  EXPECT_THAT(refusal({.workers = {"-3"}}), HasSubstr("--workers must be 1 or more, not -3"));
+  EXPECT_THAT(refusal({.workers = {"257"}}), HasSubstr("--workers can be 256 at most"));
+  EXPECT_THAT(refusal({.workers = {"1,,2"}}), HasSubstr("--workers"));
+  EXPECT_THAT(refusal({.workers = {"two"}}), HasSubstr("--workers"));
+  EXPECT_THAT(refusal({.tasks = "0"}), HasSubstr("--tasks must be 1 or more"));
+  EXPECT_THAT(refusal({.window = "0"}), HasSubstr("--window must be 1 or more"));
+  EXPECT_THAT(refusal({.window = "1048577"}), HasSubstr("--window can be 1048576 at most"));
+  EXPECT_THAT(refusal({.trials = "0"}), HasSubstr("--trials must be 1 or more"));
+  EXPECT_THAT(refusal({.duration = "2h"}), HasSubstr("--duration"));
+  EXPECT_THAT(refusal({.duration = "601s"}), HasSubstr("600 s at most"));
+  EXPECT_THAT(refusal({.seed = "-1"}), HasSubstr("--seed"));
+}
+
+TEST(Plan, RefusesTasksTogetherWithDuration) {
+  EXPECT_THAT(refusal({.tasks = "5", .duration = "1s"}), HasSubstr("exclude each other"));
+}
+
+TEST(Plan, RefusesFlagsThatWouldMeanNothing) {
+  EXPECT_THAT(refusal({.workloads = {"noop"}, .payload = "1KiB"}),
+              HasSubstr("means nothing to workload 'noop'"));
+  EXPECT_THAT(refusal({.workloads = {"noop"}, .input = "/dev/null"}), HasSubstr("wordcount"));
+}
+
+TEST(Plan, NarrowsTheWindowUntilHugePayloadsFit) {
+  const Plan plan = make_plan({.workloads = {"echo"}, .payload = "64MiB"}, kRoom);
+  EXPECT_EQ(plan.cells[0].window, 8u);  // in and out: 8 x 2 x 64 MiB are 1 GiB
+  EXPECT_GT(plan.cells[0].max_shared_bytes, std::uint64_t{1} << 30);
+}
+
+TEST(Plan, RefusesAPayloadThatCannotFit) {
+  EXPECT_THAT(
+      refusal({.workloads = {"echo"}, .window = "64", .payload = "256MiB"}),
+      AllOf(HasSubstr("--payload 256 MiB is too much"), HasSubstr("take a smaller payload or --window")));
+  EXPECT_THAT(refusal({.workloads = {"echo"}, .payload = "64GiB"}), HasSubstr("--payload"));
+  EXPECT_THAT(refusal({.workloads = {"shared-sum"}, .payload = "5GiB"}), HasSubstr("too much"));
+  EXPECT_THAT(refusal({.workloads = {"sort"}, .payload = "3GiB"}), HasSubstr("too much for 2 workers"));
+}
+
+TEST(Plan, RefusesAPayloadBelowTheLeast) {
+  EXPECT_THAT(refusal({.workloads = {"sort"}, .payload = "8"}),
+              HasSubstr("--payload must be 16 bytes or more"));
+}
+
+TEST(Plan, ReadsTheRoomOfThisMachine) {
+  const MachineRoom room = read_machine_room();
+  EXPECT_GE(room.usable_cpus, 1);
+  EXPECT_GT(room.available_bytes, std::uint64_t{1} << 20);
+}
+
+}  // namespace
+}  // namespace twinpool::bench
