@@ -62,7 +62,7 @@ std::string price_of_containment(const Summaries& contained) {
     most = std::max(most, run->lost);
     workers = std::max(workers, run->workers_lost);
   }
-  if (times.empty()) return "They cost the faulty task and no worker.";
+  if (times.empty()) return "The price was the faulty task, and no worker.";
   std::sort(times.begin(), times.end());
   const auto workers_each = static_cast<std::uint64_t>(workers);
   return fmt::format(
