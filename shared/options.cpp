@@ -18,6 +18,7 @@ void require(bool ok, const std::string& sentence) {
 
 PoolOptions validate(PoolOptions options) {
   using std::to_string;
+  constexpr std::chrono::milliseconds zero{0};
   require(options.workers >= 0 && options.workers <= kMaxWorkers,
           "workers is " + to_string(options.workers) + "; it must be 1 to " + to_string(kMaxWorkers) +
               ", or 0 for one a usable CPU");
@@ -25,8 +26,12 @@ PoolOptions validate(PoolOptions options) {
   require(options.queue_capacity >= 1 && options.queue_capacity <= kMaxQueueCapacity,
           "queue_capacity is " + to_string(options.queue_capacity) + "; it must be 1 to " +
               to_string(kMaxQueueCapacity));
-  require(options.block_limit.count() >= 0, "block_limit is negative; it must be 0 or more");
-  require(options.stop_limit.count() >= 0, "stop_limit is negative; it must be 0 or more");
+  require(options.block_limit >= zero, "block_limit is negative; it must be 0 or more");
+  require(options.stop_limit >= zero, "stop_limit is negative; it must be 0 or more");
+  // The largest milliseconds do not fit nanoseconds; a year is "for ever" as well.
+  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24 * 365);
+  options.block_limit = std::min(options.block_limit, kLongest);
+  options.stop_limit = std::min(options.stop_limit, kLongest);
 
   const ProcessOptions& processes = options.processes;
   constexpr std::size_t kLeast = std::size_t{64} << 10;
