@@ -74,13 +74,13 @@ class StepKill : public testing::Test {
     const SweepReport report = sweep(scenario);
     std::printf("%s\n", report.text().c_str());
     EXPECT_TRUE(report.complaints.empty()) << report.text();
-    EXPECT_GT(report.points, 100u);
+    EXPECT_GT(report.points, 25u);
     return report;
   }
   /// The worker was stopped before it had a task, while it had one, and after.
   static void play_to_the_end(const Scenario& scenario) {
     const SweepReport report = play(scenario);
-    EXPECT_GT(report.with_loss, 20u);
+    EXPECT_GT(report.with_loss, 10u);
     EXPECT_LT(report.with_loss, report.points);
   }
 };
@@ -114,10 +114,8 @@ TEST_F(StepKill, AResultWhoseMemoryIsGivenToADeadWorker) {
 }
 
 TEST_F(StepKill, ATaskThatThrows) {
-  play_to_the_end({.queue = queue_in_order<queue_throw, queue_answer>,
-                   .work = run_all,
-                   .recover = recover,
-                   .waiters = true});
+  play_to_the_end(
+      {.queue = queue_in_order<queue_throw>, .work = run_all, .recover = recover, .waiters = true});
 }
 
 TEST_F(StepKill, AWorkersWholeLifeFromItsFirstInstructionToItsSleep) {
