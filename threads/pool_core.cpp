@@ -218,6 +218,7 @@ bool PoolCore::stuck(int index) const {
 void PoolCore::worker_left() noexcept {
   workers_there_.fetch_sub(1, std::memory_order_release);
   futex_wake(workers_there_, INT_MAX, FutexScope::kThisProcess);
+  announce();  // it may have settled its last task, and will not count as a sleeper any more
 }
 
 bool PoolCore::wait_for_workers(std::optional<Clock::time_point> deadline) {

@@ -80,6 +80,8 @@ class PoolCore {
   /// A worker counts as a sleeper now.
   void worker_idle() noexcept;
   void worker_left() noexcept;
+  /// What was counted as settled has changed at a moment that no sleeper's announcement follows.
+  void recounted() noexcept { announce(); }
   /// Where a worker last found a task after having had none: for those who wait for one.
   void note_worker_cpu(int cpu) noexcept {
     if (worker_cpu_.load(std::memory_order_relaxed) != cpu) worker_cpu_.store(cpu, std::memory_order_relaxed);

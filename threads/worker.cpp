@@ -136,8 +136,10 @@ void Worker::settle(TaskSlot& slot, std::uint32_t bits) noexcept {
   // Counted before the Future can know, so that who has the result finds room in the pool.
   if (!abandoned) count(counter, 1, std::memory_order_release);
   const std::uint32_t before = slot.finish(bits);
-  if (!abandoned && (before & slot_bits::kAbandoned) != 0)
-    count(counter, UINT64_MAX);  // stop() has counted it
+  if (!abandoned && (before & slot_bits::kAbandoned) != 0) {
+    count(counter, UINT64_MAX, std::memory_order_release);  // stop() has counted it
+    core_.recounted();
+  }
   if ((before & slot_bits::kHeld) == 0) {
     slot.clear(bits);
     free_slot(slot);

@@ -89,6 +89,26 @@ TEST(Ending, StopSettlesTheQueuedAndLetsTheRunningFinish) {
   EXPECT_EQ(stats.rejected_later, 1U);
 }
 
+/// A drain without limit sleeps while stop() sends the worker home from its last task. A drain that nobody
+/// tells hangs until the time limit of the test.
+TEST(Ending, StopLetsADrainReturn) {
+  for (int round = 0; round < 20; ++round) {
+    close_gate();
+    ThreadPool pool({.workers = 1});
+    auto running = pool.submit<wait_at_gate>("done");
+    wait_until(at_gate, 1);
+    auto queued = pool.submit<wait_at_gate>("never");
+    std::thread drainer([&] { EXPECT_TRUE(pool.drain(std::chrono::nanoseconds::max())); });
+    while (pool.try_submit<add>(1, 1)) std::this_thread::yield();
+    std::thread stopper([&] { EXPECT_TRUE(pool.stop(60s)); });
+    EXPECT_EQ(kind_of(queued), FailureKind::kPoolClosed);
+    gate_open.store(true);
+    EXPECT_EQ(running.get(), "done");
+    drainer.join();
+    stopper.join();
+  }
+}
+
 TEST(Ending, StopLeavesAThreadBehindThatDoesNotReturn) {
   close_gate();
   {
