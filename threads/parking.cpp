@@ -8,14 +8,7 @@
 
 namespace twinpool::threads {
 
-namespace {
-
 static_assert(kMaxWorkers % 64 == 0);
-
-/// About what a worker may add to the time that a task waits: some wake-ups' worth.
-constexpr std::chrono::microseconds kDoze{50};
-
-}  // namespace
 
 Parking::Parking(int workers) : doors_(std::make_unique<Door[]>(static_cast<std::size_t>(workers))) {}
 
@@ -25,12 +18,6 @@ bool Parking::try_search() noexcept {
     if (gate_.compare_exchange_weak(now, now | kSearching, std::memory_order_seq_cst)) return true;
   }
   return false;
-}
-
-void Parking::doze(int worker) noexcept {
-  auto& word = doors_[static_cast<std::size_t>(worker)].word;
-  word.store(Door::kDozing, std::memory_order_relaxed);
-  futex_wait(word, Door::kDozing, FutexScope::kThisProcess, std::chrono::steady_clock::now() + kDoze);
 }
 
 void Parking::lie_down(int worker, bool searching) noexcept {

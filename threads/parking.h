@@ -36,10 +36,6 @@ class Parking {
   /// Gives the searcher's place up, with a task in hand. The caller then wakes the next if more tasks wait.
   void end_search() noexcept { gate_.fetch_sub(kSearching, std::memory_order_seq_cst); }
 
-  /// Sleeps for a moment as the searcher. Nobody wakes a dozing worker, and while it dozes nobody wakes
-  /// another.
-  void doze(int worker) noexcept;
-
   /// Sleeps until somebody wakes this worker. `look_again` is called once after this worker counts as a
   /// sleeper: it gives true when a task waits.
   template <typename LookAgain>
@@ -88,7 +84,6 @@ class Parking {
     static constexpr std::uint32_t kAsleep = 1;
     static constexpr std::uint32_t kSearch = 2;
     static constexpr std::uint32_t kEnd = 3;
-    static constexpr std::uint32_t kDozing = 4;
     std::atomic<std::uint32_t> word{0};
   };
 

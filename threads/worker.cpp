@@ -56,10 +56,9 @@ TaskSlot* Worker::find() noexcept {
 TaskSlot* Worker::find_idly() noexcept {
   flush_freed();
   Parking& parking = core_.parking();
-  bool woken = false;
-  for (bool searching = parking.try_search();; searching = woken = true) {
+  for (bool searching = parking.try_search();; searching = true) {
     if (searching) {
-      if (TaskSlot* const slot = search(woken)) {
+      if (TaskSlot* const slot = search()) {
         parking.end_search();
         if (core_.has_task()) parking.published();
         core_.note_worker_cpu(current_cpu());
@@ -78,20 +77,13 @@ TaskSlot* Worker::find_idly() noexcept {
   }
 }
 
-TaskSlot* Worker::search(bool woken) noexcept {
+TaskSlot* Worker::search() noexcept {
   TaskSlot* slot = nullptr;
   const auto look = [&] { return (slot = find()) != nullptr || core_.ended(); };
   if (look()) return slot;
   const int cpu = current_cpu();
-  if (cpu != submitter_cpu_ && !core_.busy_on(cpu, index_)) {
-    spin_until(look, -1);
-  } else if (woken && core_.busy_on(-1, index_)) {
-    // Others were quicker than the wake-up, and there is no CPU to look around on. Sleeping at once would
-    // make the next submitter pay for another wake-up; so this worker stays the searcher for a while, without
-    // using the CPU.
-    core_.parking().doze(index_);
-    look();
-  }
+  // The searcher looks; it never sleeps in that place: nobody wakes a sleeper while somebody searches.
+  if (cpu != submitter_cpu_ && !core_.busy_on(cpu, index_)) spin_until(look, -1);
   return slot;
 }
 

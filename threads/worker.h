@@ -61,7 +61,7 @@ class Worker {
   [[nodiscard]] TaskSlot* next() noexcept;
   [[nodiscard]] TaskSlot* find() noexcept;
   [[nodiscard]] TaskSlot* find_idly() noexcept;
-  [[nodiscard]] TaskSlot* search(bool woken) noexcept;
+  [[nodiscard]] TaskSlot* search() noexcept;
   void settle(TaskSlot& slot, std::uint32_t bits) noexcept;
   void record_times(const TaskTiming& times) noexcept;
   void free_slot(TaskSlot& slot) noexcept;
