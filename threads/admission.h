@@ -25,8 +25,10 @@ class Admission {
  public:
   enum class Answer : std::uint8_t { kAdmitted, kFull, kClosed };
 
-  explicit Admission(std::uint64_t limit)
-      : limit_(limit), batch_mask_(std::bit_floor(std::clamp<std::uint64_t>(limit / 8, 1, 32)) - 1) {}
+  /// Takes: `settlers`, how many call made_room, each with a count of its own.
+  Admission(std::uint64_t limit, std::uint64_t settlers)
+      : limit_(limit),
+        batch_mask_(std::bit_floor(std::clamp<std::uint64_t>(limit / (8 * settlers), 1, 32)) - 1) {}
 
   /// Gives: kAdmitted, and then in `sequence` how many were accepted before.
   template <typename Settled>
@@ -63,7 +65,9 @@ class Admission {
       if (now >= deadline) break;
       futex_wait(room_turn_, turn, FutexScope::kThisProcess, std::min(deadline, now + kLookAgain));
     }
-    room_waiters_.fetch_sub(1, std::memory_order_relaxed);
+    const bool others_wait = room_waiters_.fetch_sub(1, std::memory_order_seq_cst) > 1;
+    // One wake-up may stand for a batch of places: each who got in passes it on while there is room.
+    if (others_wait && answer == Answer::kAdmitted && !over_limit(accepted(), settled())) wake_waiters(1);
     return answer;
   }
 
@@ -81,19 +85,28 @@ class Admission {
   /// Takes one admission back; the task never came to be.
   void withdraw() {
     accepted_.fetch_sub(1, std::memory_order_seq_cst);
-    if (room_waiters_.load(std::memory_order_seq_cst) != 0) wake_waiters(1);
+    settler_idle();
   }
 
-  /// To be called after a settlement was counted, by a sequentially consistent store: either this sees the
-  /// waiter, or the waiter, which counts itself before it looks at the counts, sees the room.
+  /// To be called after a settlement was counted: either this sees the waiter, or the waiter, which counts
+  /// itself before it looks at the counts, sees the room (and where the order of the two is not certain, it
+  /// looks again by itself after kLookAgain).
   ///
   /// Takes: how many the caller has settled so far. Waking a submitter for each single place would cost a
-  /// wake-up a
-  ///        task, so it is woken for a batch; and it looks again by itself, should the batch take long to
-  ///        come.
+  /// wake-up a task, so it is woken for a batch: small enough that all callers together, each in the midst of
+  /// one, leave no more than an eighth of the limit unannounced.
   void made_room(std::uint64_t settled_by_caller) {
     if (room_waiters_.load(std::memory_order_seq_cst) == 0) return;
-    if ((settled_by_caller & batch_mask_) == 0) wake_waiters(1);
+    if (announces(settled_by_caller)) wake_waiters(1);
+  }
+  /// Whether a caller's count ends a batch.
+  [[nodiscard]] bool announces(std::uint64_t settled_by_caller) const {
+    return (settled_by_caller & batch_mask_) == 0;
+  }
+
+  /// The caller settles nothing for a while: wakes who waits for what its last batch lacks.
+  void settler_idle() {
+    if (room_waiters_.load(std::memory_order_seq_cst) != 0) wake_waiters(1);
   }
 
   /// Refuses everything from now on, also those who wait for room.

@@ -23,7 +23,7 @@ PoolCore::PoolCore(const PoolOptions& options)
     : options_(options),
       ring_(limit_of(options)),
       arena_(*this),
-      admission_(limit_of(options)),
+      admission_(limit_of(options), static_cast<std::uint64_t>(options.workers)),
       parking_(options.workers),
       workers_there_(static_cast<std::uint32_t>(options.workers)),
       shared_bytes_(std::make_shared<std::atomic<std::uint64_t>>(0)) {
@@ -161,7 +161,10 @@ void PoolCore::announce() noexcept {
   futex_wake(idle_turn_, INT_MAX, FutexScope::kThisProcess);
 }
 
-void PoolCore::worker_idle() noexcept { announce(); }
+void PoolCore::worker_idle() noexcept {
+  admission_.settler_idle();
+  announce();
+}
 
 void PoolCore::end_workers() {
   advance(Phase::kEnded);

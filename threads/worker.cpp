@@ -136,7 +136,8 @@ void Worker::settle(TaskSlot& slot, std::uint32_t bits) noexcept {
     slot.clear(bits);
     free_slot(slot);
   }
-  core_.admission().made_room(counter.load(std::memory_order_relaxed));
+  core_.admission().made_room(counts_.completed.load(std::memory_order_relaxed) +
+                              counts_.failed.load(std::memory_order_relaxed));
 }
 
 void Worker::record_times(const TaskTiming& times) noexcept {

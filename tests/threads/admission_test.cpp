@@ -15,7 +15,7 @@ using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
 TEST(Admission, AdmitsExactlyTheLimit) {
-  Admission admission(3);
+  Admission admission(3, 1);
   std::uint64_t settled = 0;
   std::uint64_t sequence = 0;
   const auto admit = [&] { return admission.admit(sequence, [&] { return settled; }); };
@@ -33,7 +33,7 @@ TEST(Admission, AdmitsExactlyTheLimit) {
 }
 
 TEST(Admission, AdmitsNobodyAfterClose) {
-  Admission admission(3);
+  Admission admission(3, 1);
   std::uint64_t sequence = 0;
   admission.close();
   EXPECT_EQ(admission.admit(sequence, [] { return std::uint64_t{0}; }), Answer::kClosed);
@@ -43,7 +43,7 @@ TEST(Admission, AdmitsNobodyAfterClose) {
 
 TEST(Admission, NeverExceedsTheLimitUnderContention) {
   constexpr std::uint64_t kLimit = 4;
-  Admission admission(kLimit);
+  Admission admission(kLimit, 4);
   std::atomic<std::uint64_t> settled{0};
   std::atomic<std::int64_t> inside{0};
   std::atomic<int> exceeded{0};
@@ -68,7 +68,7 @@ TEST(Admission, NeverExceedsTheLimitUnderContention) {
 }
 
 TEST(Admission, WakesWhoWaitsForRoom) {
-  Admission admission(1);
+  Admission admission(1, 1);
   std::atomic<std::uint64_t> settled{0};
   const auto sum = [&] { return settled.load(); };
   std::uint64_t sequence = 0;
@@ -83,8 +83,22 @@ TEST(Admission, WakesWhoWaitsForRoom) {
   waiter.join();
 }
 
+/// Each of 8 settlers with a count of its own gets by far fewer tasks than the limit of all: the room is made
+/// known long before any of them has settled as many as the largest batch.
+TEST(Admission, TellsOfRoomInTimeForManySettlers) {
+  constexpr std::uint64_t kLimit = 256;
+  constexpr std::uint64_t kSettlers = 8;
+  const Admission admission(kLimit, kSettlers);
+  std::uint64_t announced_at = 0;
+  for (std::uint64_t each = 1; each <= kLimit / kSettlers && announced_at == 0; ++each) {
+    if (admission.announces(each)) announced_at = each;
+  }
+  EXPECT_LE(announced_at * kSettlers, kLimit / 8);
+  EXPECT_NE(announced_at, 0U);
+}
+
 TEST(Admission, GivesUpAtTheDeadline) {
-  Admission admission(1);
+  Admission admission(1, 1);
   std::uint64_t sequence = 0;
   const auto sum = [] { return std::uint64_t{0}; };
   ASSERT_EQ(admission.admit(sequence, sum), Answer::kAdmitted);
@@ -94,7 +108,7 @@ TEST(Admission, GivesUpAtTheDeadline) {
 }
 
 TEST(Admission, TellsWhoWaitsThatItCloses) {
-  Admission admission(1);
+  Admission admission(1, 1);
   std::uint64_t sequence = 0;
   const auto sum = [] { return std::uint64_t{0}; };
   ASSERT_EQ(admission.admit(sequence, sum), Answer::kAdmitted);
