@@ -33,7 +33,8 @@ class Admission {
   /// Gives: kAdmitted, and then in `sequence` how many were accepted before.
   template <typename Settled>
   Answer admit(std::uint64_t& sequence, Settled&& settled) {
-    std::uint64_t accepted = accepted_.load(std::memory_order_relaxed);
+    // Acquire: it is read before the sum below.
+    std::uint64_t accepted = accepted_.load(std::memory_order_acquire);
     for (;;) {
       if ((accepted & kClosed) != 0) return Answer::kClosed;
       if (over_limit(accepted, settled_seen_.load(std::memory_order_relaxed))) {

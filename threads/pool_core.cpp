@@ -194,7 +194,11 @@ void PoolCore::reject(TaskSlot& slot) noexcept {
 }
 
 void PoolCore::reject_queued() noexcept {
-  while (TaskSlot* const slot = ring_.pop()) reject(*slot);
+  // Not until pop gives nothing: it may look at an older head or cell than the step on the gate before this,
+  // and miss a task whose submitter had not seen that step.
+  while (ring_.has_item()) {
+    if (TaskSlot* const slot = ring_.pop()) reject(*slot);
+  }
   for (const auto& worker : workers_) {
     while (worker->deque().has_item()) {
       if (TaskSlot* const slot = worker->deque().steal()) reject(*slot);
