@@ -93,8 +93,9 @@ void Worker::execute(TaskSlot& slot) noexcept {
   // sees that this worker runs something, or this worker sees that nothing may be begun.
   running_.store(outer != nullptr ? outer : &slot, std::memory_order_seq_cst);
   if (core_.stopping()) {
-    running_.store(outer, std::memory_order_release);
+    // Arguments that do not come back from their destruction keep this worker as a task would (see stuck).
     core_.reject(slot);
+    running_.store(outer, std::memory_order_release);
     return;
   }
   const std::int64_t outer_mark = mark_;
