@@ -48,6 +48,9 @@ void ThreadPool::start_workers() {
       core_.drop_references(1);
       throw std::system_error(error.code(), "cannot start the thread of worker " + std::to_string(i + 1) +
                                                 " of " + std::to_string(options_.workers));
+    } catch (...) {  // no memory for the thread's state
+      core_.drop_references(1);
+      throw;
     }
   }
 }
