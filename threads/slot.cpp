@@ -162,6 +162,12 @@ std::optional<Failure> TaskSlot::take(const ResultType& type, void* to) {
   const std::uint32_t word = word_.load(std::memory_order_acquire);
   std::optional<Failure> failure;
   std::uint32_t taken = 0;
+  // Also when there is no memory for a message: the Future does not refer to the slot any more.
+  struct Release {
+    ~Release() { slot.drop(taken); }
+    TaskSlot& slot;
+    const std::uint32_t& taken;
+  } const release{*this, taken};
   if ((word & (kAbandoned | kRejected)) != 0) {
     failure.emplace(closed_failure(*type_, (word & kAbandoned) != 0));
   } else if ((word & kFailed) != 0) {
@@ -170,7 +176,6 @@ std::optional<Failure> TaskSlot::take(const ResultType& type, void* to) {
     type.relocate(to, result());
     taken = kValue;
   }
-  drop(taken);
   return failure;
 }
 
