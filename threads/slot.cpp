@@ -182,8 +182,15 @@ std::optional<Failure> TaskSlot::take(const ResultType& type, void* to) {
 void TaskSlot::drop(std::uint32_t taken) noexcept {
   // The slot, not the Future, keeps the core alive: until it is back in a list or has dropped its reference.
   PoolCore& core = *core_;
-  // Release: what the Future did with the outcome, for the worker of an abandoned task that clears it.
-  const std::uint32_t before = word_.fetch_and(~kHeld, std::memory_order_acq_rel);
+  std::uint32_t before = word_.load(std::memory_order_acquire);
+  if ((before & kFinished) != 0) {
+    // The usual case: the worker came first, saw kHeld and is done with the word, and stop() changes only a
+    // word without kFinished. Nobody is left to race with, so no locked instruction.
+    word_.store(before & ~kHeld, std::memory_order_relaxed);
+  } else {
+    // Release: what the Future did with the outcome, for the worker of an abandoned task that clears it.
+    before = word_.fetch_and(~kHeld, std::memory_order_acq_rel);
+  }
   if ((before & kFinished) != 0) {
     clear(before & ~taken);
     core.arena().give_back(*this);
