@@ -19,8 +19,9 @@ class PoolCore;
 /// Errors:  std::invalid_argument (see validate); std::system_error when a thread cannot be started, and then
 /// none is left. Threads: everything but the destructor is safe from any thread.
 ///
-/// A task may submit to its own pool and wait: a worker that waits runs what the task has submitted. `stop`
-/// cannot end a task that never returns: after its limit the task's Future settles as pool_closed and the
+/// A task may submit to its own pool and wait: a worker that waits runs what the task has submitted. Waiting
+/// for other tasks of the same pool can deadlock (see README.md, "Tasks that submit and wait"). `stop` cannot
+/// end a task that never returns: after its limit the task's Future settles as pool_closed and the
 /// thread is left behind, with what it uses of the pool.
 class ThreadPool final : public Pool {
  public:
