@@ -35,8 +35,9 @@ inline constexpr std::uint32_t kSampled = 128;   ///< carries times
 ///
 /// Invariant: the slot goes back to the free list once, by whoever comes second: the worker that sets
 /// kFinished, or the Future that clears kHeld. Both do it by one read-modify-write of the word, so each sees
-/// whether the other was there; a Future that finds kFinished set already knows, and only stores. What the caller knows of the outcome is decided by the first of kFinished (by
-/// the worker) and kAbandoned (by stop), which is set only while kFinished is not (C1).
+/// whether the other was there; a Future that finds kFinished set already knows, and only stores. What the
+/// caller knows of the outcome is decided by the first of kFinished (by the worker) and kAbandoned (by stop),
+/// which is set only while kFinished is not (C1).
 ///
 /// The submitter writes everything before it publishes the slot; then the worker alone, until it sets
 /// kFinished; then the Future alone. A task with small arguments and result uses one cache line.

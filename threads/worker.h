@@ -35,8 +35,8 @@ class Worker {
   void execute(TaskSlot& slot) noexcept;
   /// Runs the youngest waiting task that the current task (or one that it ran while waiting) has submitted.
   ///
-  /// Only those: another task might wait for something that lies below it on this very stack. What follows for
-  /// tasks that wait for each other: README.md, "Tasks that submit and wait".
+  /// Only those: another task might wait for something that lies below it on this very stack. What follows
+  /// for tasks that wait for each other: README.md, "Tasks that submit and wait".
   bool run_descendant() noexcept;
 
   [[nodiscard]] PoolCore& core() const { return core_; }
