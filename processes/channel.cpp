@@ -26,6 +26,10 @@ std::pair<Descriptor, Descriptor> make_channel() {
 }
 
 bool send_message(int socket, std::span<const std::byte> bytes, std::span<const int> descriptors) {
+  if (descriptors.size() > kMaxDescriptors) {
+    errno = EINVAL;
+    return false;
+  }
   iovec data{const_cast<std::byte*>(bytes.data()), bytes.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMaxDescriptors)> control{};
   msghdr message{};

@@ -39,19 +39,29 @@ inline bool wake_one(const Segment& segment) {
     for (; bits != 0; bits &= bits - 1) {
       const int worker = static_cast<int>(i * 64) + std::countr_zero(bits);
       if (worker >= segment.worker_count() || header.searching.set(worker)) continue;
-      knock(segment.worker(worker));
-      return true;
+      if (header.idle.test(worker)) {
+        knock(segment.worker(worker));
+        return true;
+      }
+      // It has woken by itself meanwhile, or died, and may be busy for long: nobody may count on it.
+      header.searching.clear(worker);
     }
   }
   return false;
 }
 
-/// Knocks once more at every sleeper that somebody meant to wake: that somebody may have died before the
-/// knock.
-inline void repeat_knocks(const Segment& segment) {
+/// Repairs what a waker may have left half done when it died: it had set a searching bit and not knocked yet,
+/// or had found its sleeper awake and not cleared the bit yet. An awake searcher that loses its bit here only
+/// costs a wake-up too many.
+inline void repair_searchers(const Segment& segment) {
   SegmentHeader& header = segment.header();
   for (int worker = 0; worker < segment.worker_count(); ++worker) {
-    if (header.idle.test(worker) && header.searching.test(worker)) knock(segment.worker(worker));
+    if (!header.searching.test(worker)) continue;
+    if (header.idle.test(worker)) {
+      knock(segment.worker(worker));
+    } else {
+      header.searching.clear(worker);
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <new>
 
 namespace twinpool::processes {
 namespace {
@@ -19,7 +20,7 @@ Extents::Extents(const Segment& segment)
   if (capacity_ > 0) insert_free(0, capacity_);
 }
 
-std::optional<Extent> Extents::allocate(std::uint64_t bytes) {
+std::optional<Extent> Extents::allocate(std::uint64_t bytes) try {
   if (bytes > capacity_) return std::nullopt;
   const std::uint64_t wanted = round_up(std::max<std::uint64_t>(bytes, 1), kGrain);
   const std::lock_guard lock(mutex_);
@@ -36,6 +37,8 @@ std::optional<Extent> Extents::allocate(std::uint64_t bytes) {
   if (size > wanted) insert_free(offset + wanted, size - wanted);
   in_use_ += wanted;
   return Extent{offset, wanted};
+} catch (const std::bad_alloc&) {  // no memory for the books
+  return std::nullopt;
 }
 
 void Extents::release(Extent extent) {

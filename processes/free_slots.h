@@ -28,7 +28,7 @@ class FreeSlots {
     std::uint64_t bits = head_.load(std::memory_order_acquire);
     for (;;) {
       Head head = Head::unpack(bits);
-      if (head.index == 0) return std::nullopt;
+      if (head.index == 0 || head.users == Head::kMask) return std::nullopt;
       const std::uint32_t index = head.index - 1;
       head.index = next_[index].load(std::memory_order_relaxed);
       ++head.users;
@@ -40,8 +40,13 @@ class FreeSlots {
   void push_keeping_user(std::uint32_t index) { (void)change(index, 0, false); }
   /// Gives `index` back with its user. Gives: true when this was the last user and the pool is gone.
   [[nodiscard]] bool push(std::uint32_t index) { return change(index, -1, false); }
-  /// Counts one more user, who has no slot.
-  void add_user() { (void)change(std::nullopt, 1, false); }
+  /// Counts one more user, who has no slot. Gives: false when there are too many to count.
+  [[nodiscard]] bool add_user() {
+    // Far from the limit, or the few threads that look at once could pass it together.
+    if (Head::unpack(head_.load(std::memory_order_acquire)).users > Head::kMask - 4096) return false;
+    (void)change(std::nullopt, 1, false);
+    return true;
+  }
   /// Counts off a user who has no slot. Gives: as push.
   [[nodiscard]] bool remove_user() { return change(std::nullopt, -1, false); }
   /// Says that the pool, the first user, is gone. Gives: as push.

@@ -2,15 +2,18 @@
 #include "processes/launcher.h"
 
 #include <dirent.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <mutex>
 #include <stdexcept>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include "processes/channel.h"
@@ -44,7 +47,13 @@ std::shared_ptr<Launcher> Launcher::start() {
   if (auto running = current.lock();
       running != nullptr && running->owner_ == ::getpid() && !has_ended(running->pidfd_))
     return running;
-  if (const int threads = thread_count(); threads > 1) {
+  // A thread that was just joined may still be listed for a moment.
+  int threads = thread_count();
+  for (int i = 0; threads > 1 && i < 50; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    threads = thread_count();
+  }
+  if (threads > 1) {
     throw std::logic_error(
         "a process pool needs its launcher, which can only be started while the program has one thread (it "
         "has " +
@@ -71,8 +80,8 @@ std::shared_ptr<Launcher> Launcher::start() {
 }
 
 Launcher::~Launcher() {
-  control_ = Descriptor();  // tells it to end
   if (pid_ <= 0 || owner_ != ::getpid()) return;
+  ::shutdown(control_.get(), SHUT_RDWR);  // tells it to end, also when a fork of the program holds a copy
   siginfo_t info{};
   // ECHILD: the program reaps all its children itself, and has.
   while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED) != 0 && errno == EINTR) {

@@ -224,6 +224,10 @@ class LauncherLoop {
 }  // namespace
 
 void run_launcher(int control, int owner_pidfd) {
+  // A program that ignores SIGCHLD would have its children's children reaped unseen as well.
+  struct sigaction plain {};
+  plain.sa_handler = SIG_DFL;
+  ::sigaction(SIGCHLD, &plain, nullptr);
   ::setpgid(0, 0);  // the terminal's Ctrl-C is for the program; it decides
   set_process_name("twinpool-launch");
   close_descriptors_except({control, owner_pidfd});

@@ -40,12 +40,7 @@ std::thread start_without_signals(Body body) {
 }  // namespace
 
 Monitor::Monitor(TaskBooks& books, Descriptor bell, Descriptor launcher_socket, const RestartOptions& restart)
-    : books_(books),
-      policy_(restart),
-      io_(1),
-      bell_(io_),
-      launcher_(io_),
-      restart_timer_(io_) {
+    : books_(books), policy_(restart), io_(1), bell_(io_), launcher_(io_), restart_timer_(io_) {
   bell_.assign(bell.get());  // may throw, and then owns nothing
   bell.release();
   launcher_.assign(launcher_socket.get());
@@ -140,7 +135,9 @@ void Monitor::supervisor_gone() {
   {
     const std::lock_guard lock(mutex_);
     const auto now = Clock::now();
-    policy_.died(now, supervisor_pid_ != 0 && now - supervisor_born_ > std::chrono::seconds(1));
+    const bool productive = supervisor_pid_ != 0 && now - supervisor_born_ > std::chrono::seconds(1);
+    if (productive) policy_.proved();
+    policy_.died(now, productive);
     supervisor_pid_ = 0;
     changed_.notify_all();
   }
@@ -162,6 +159,7 @@ void Monitor::recover_all(bool unasked) {
     record.deaths.fetch_add(1, std::memory_order_release);
     header.deaths.fetch_add(1, std::memory_order_release);
   }
+  wake_all_waiters(segment);
   header.alive.store(0, std::memory_order_seq_cst);
 }
 

@@ -141,16 +141,16 @@ std::optional<SubmitError> ProcessPool::Owner::enqueue(const Call& call, TaskSta
 
   TaskRecord& record = *place.record;
   Slot& slot = segment_->slot(TaskBooks::index_of(record));
-  const std::uint64_t hint = books_->result_hint(call.sequence);
-  const Extent result = hint > 0 ? books_->extents().allocate(hint).value_or(Extent{}) : Extent{};
-  books_->attach(record, place.arguments, result, std::move(count.attached()));
-  slot.type = call.type;
-  slot.arguments_bytes = bytes;
-  slot.arguments_offset = place.arguments.empty() ? kInline : place.arguments.offset;
-  slot.result_offset = result.empty() ? kInline : result.offset;
-  slot.result_capacity = result.bytes;
-  slot.submitted_ns = takes_times() ? now_ns() : 0;
   try {
+    books_->attach(record, place.arguments, expected_result(call), std::move(count.attached()));
+    const Extent& result = TaskBooks::result_of(record);
+    slot.type = call.type;
+    slot.arguments_bytes = bytes;
+    slot.arguments_offset = place.arguments.empty() ? kInline : place.arguments.offset;
+    slot.result_offset = result.empty() ? kInline : result.offset;
+    slot.result_capacity = result.bytes;
+    slot.submitted_ns = takes_times() ? now_ns() : 0;
+    if (slot.submitted_ns != 0) slot.started_ns = slot.settled_ns = 0;  // it may settle without having run
     Writer writer(place.arguments.empty() ? std::span<std::byte>(slot.arguments, bytes)
                                           : segment_->payload().subspan(place.arguments.offset, bytes));
     call.encode(call.references, writer);
@@ -168,6 +168,14 @@ std::optional<SubmitError> ProcessPool::Owner::enqueue(const Call& call, TaskSta
   if (is_cut_off()) poke_supervisor();
   accepted = &record;
   return std::nullopt;
+}
+
+/// Room for a result as large as this function's last one, if that was too large for a slot. Only a guess:
+/// while memory is short, results are given theirs when they are there.
+Extent ProcessPool::Owner::expected_result(const Call& call) {
+  const std::uint64_t hint = books_->result_hint(call.sequence);
+  if (hint == 0 || books_->extents().in_use() + hint > books_->extents().capacity() / 2) return {};
+  return books_->extents().allocate(hint).value_or(Extent{});
 }
 
 std::optional<SubmitError> ProcessPool::Owner::try_place(const Call& call, std::size_t bytes, Place& place) {
@@ -212,8 +220,9 @@ bool ProcessPool::Owner::publish(TaskRecord& record) {
     header.owner_cpu.store(cpu, std::memory_order_relaxed);
   segment_->slot(index).word.store(SlotWord::make(generation, 0, SlotState::kQueued).bits,
                                    std::memory_order_release);
-  push_entry(*segment_, make_ref(generation, index));
+  // Counted first: whoever sees the task settled sees it submitted.
   submitted_.store(submitted_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  push_entry(*segment_, make_ref(generation, index));
   return true;
 }
 
@@ -376,7 +385,10 @@ WorkerStats ProcessPool::Owner::worker_stats(int index) const {
   }
   if (record.deaths.load(std::memory_order_acquire) > 0) {
     const auto status = static_cast<int>(record.last_status.load(std::memory_order_relaxed));
-    const TaskType* const type = record.last_type.load(std::memory_order_relaxed);
+    // Believed only if it is a function of this program: the segment is no place to trust pointers from.
+    const TaskType* type = record.last_type.load(std::memory_order_relaxed);
+    const auto known = TaskRegistry::all();
+    if (std::find(known.begin(), known.end(), type) == known.end()) type = nullptr;
     worker.last_death = describe({.worker = index,
                                   .pid = static_cast<int>(record.last_pid.load(std::memory_order_relaxed)),
                                   .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,

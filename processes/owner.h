@@ -45,6 +45,7 @@ class ProcessPool::Owner {
   std::optional<SubmitError> check(const Call& call, std::size_t bytes, const Writer& count) const;
   std::optional<SubmitError> find_place(const Call& call, std::size_t bytes, Place& place);
   std::optional<SubmitError> try_place(const Call& call, std::size_t bytes, Place& place);
+  Extent expected_result(const Call& call);
   bool publish(TaskRecord& record);
   bool wait_until_idle(Clock::time_point deadline);
   [[nodiscard]] bool is_idle() const;

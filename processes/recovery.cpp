@@ -39,23 +39,30 @@ const TaskType* recover_worker(const Segment& segment, int index, int pid, int s
   if (intent != 0 && ref_index(intent) < segment.slot_count()) {
     Slot& slot = segment.slot(ref_index(intent));
     const SlotWord word{slot.word.load(std::memory_order_acquire)};
-    if (word.generation() == ref_generation(intent)) {
-      if (is_running(word, index)) {
-        was_running = slot.type;
-        slot.lost_pid = pid;
-        slot.lost_status = status;
-        slot.lost_was_running = 1;
-        settle_slot(slot, word.generation(), SlotState::kLost);
-      } else if (word.terminal() && word.has_waiter()) {
-        wake_waiters(slot);
-      }
+    if (word.generation() == ref_generation(intent) && is_running(word, index)) {
+      was_running = slot.type;
+      slot.lost_pid = pid;
+      slot.lost_status = status;
+      slot.lost_was_running = 1;
+      settle_slot(slot, word.generation(), SlotState::kLost);
     }
+    // It may have settled the task and died before it woke the waiter; the slot may even be in use again
+    // since.
+    wake_waiters(slot);
   }
   record.intent.store(0, std::memory_order_release);
   announce_room(segment);
-  repeat_knocks(segment);
+  repair_searchers(segment);
   if (!skip_stale(segment)) wake_one(segment);
   return was_running;
+}
+
+void wake_all_waiters(const Segment& segment) {
+  for (std::uint32_t i = 0; i < segment.slot_count(); ++i) {
+    Slot& slot = segment.slot(i);
+    const SlotWord word{slot.word.load(std::memory_order_acquire)};
+    if (word.terminal() && word.has_waiter()) wake_waiters(slot);
+  }
 }
 
 void fail_queued(const Segment& segment, SlotState state) {

@@ -20,6 +20,9 @@ const TaskType* recover_worker(const Segment& segment, int index, int pid, int s
 /// Requires: nobody runs it (it is kQueued, or its worker is dead). Gives: false when it had settled already.
 bool settle_slot(Slot& slot, std::uint32_t generation, SlotState state);
 
+/// Wakes the waiters of all settled tasks: a supervisor may have died between settling one and waking.
+void wake_all_waiters(const Segment& segment);
+
 /// Settles every task that waits in the ring as `state`. Threads: safe beside pushes and claims.
 void fail_queued(const Segment& segment, SlotState state);
 

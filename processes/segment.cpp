@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <boost/interprocess/exceptions.hpp>
 #include <cerrno>
@@ -42,8 +43,13 @@ bi::mapped_region map(const Descriptor& file, std::uint64_t bytes) {
 }
 
 bool allocate(int fd, std::uint64_t offset, std::uint64_t bytes) {
-  while (::fallocate(fd, 0, static_cast<off_t>(offset), static_cast<off_t>(bytes)) != 0) {
-    if (errno != EINTR) return false;
+  // An interrupted fallocate may undo what it has done: in steps, a program with many signals still gets on.
+  constexpr std::uint64_t kStep = std::uint64_t{16} << 20;
+  for (const std::uint64_t end = offset + bytes; offset < end; offset += kStep) {
+    const auto step = static_cast<off_t>(std::min(kStep, end - offset));
+    while (::fallocate(fd, 0, static_cast<off_t>(offset), step) != 0) {
+      if (errno != EINTR) return false;
+    }
   }
   return true;
 }

@@ -40,13 +40,23 @@ struct SlotWord {
   std::uint64_t bits = 0;
 
   static constexpr std::uint64_t kWaiterFlag = 1ULL << 8;
+  // The other flag bits repeat the low bits of the generation: who sleeps on the low half must not take a
+  // later use of the slot for its own.
+  static constexpr std::uint64_t generation_echo(std::uint32_t generation) {
+    return (generation & 0x7fULL) << 9;
+  }
 
   [[nodiscard]] static constexpr SlotWord make(std::uint32_t generation, std::uint16_t worker,
                                                SlotState state) {
-    return {std::uint64_t{generation} << 32 | std::uint64_t{worker} << 16 |
+    return {std::uint64_t{generation} << 32 | std::uint64_t{worker} << 16 | generation_echo(generation) |
             static_cast<std::uint64_t>(state)};
   }
-  [[nodiscard]] constexpr SlotState state() const { return static_cast<SlotState>(bits & 0xff); }
+  /// A state that nobody writes is a broken worker's doing: that task is lost.
+  [[nodiscard]] constexpr SlotState state() const {
+    const auto value = static_cast<std::uint8_t>(bits & 0xff);
+    return value <= static_cast<std::uint8_t>(SlotState::kOutOfMemory) ? static_cast<SlotState>(value)
+                                                                       : SlotState::kLost;
+  }
   [[nodiscard]] constexpr std::uint16_t worker() const { return static_cast<std::uint16_t>(bits >> 16); }
   [[nodiscard]] constexpr std::uint32_t generation() const { return static_cast<std::uint32_t>(bits >> 32); }
   [[nodiscard]] constexpr bool has_waiter() const { return (bits & kWaiterFlag) != 0; }

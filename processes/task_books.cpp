@@ -28,8 +28,12 @@ TaskBooks::~TaskBooks() {
 
 TaskRecord* TaskBooks::acquire(const TaskType* type, std::uint32_t sequence) {
   auto index = free_.pop();
-  // Enough at a time that the scan is paid for by many submissions.
-  while (!index && harvest(std::max<std::size_t>(64, segment_.slot_count() / 8)) > 0) index = free_.pop();
+  while (!index) {
+    // Enough at a time that the scan is paid for by many submissions.
+    const std::size_t freed = harvest(std::max<std::size_t>(64, segment_.slot_count() / 8));
+    index = free_.pop();  // also when nothing was freed here: another thread may have given one back
+    if (freed == 0) break;
+  }
   if (!index) return nullptr;
   TaskRecord* record = records_[*index].load(std::memory_order_acquire);
   if (record == nullptr) {
@@ -63,8 +67,28 @@ void TaskBooks::attach(TaskRecord& record, Extent arguments, Extent result,
 
 std::optional<Extent> TaskBooks::allocate(std::uint64_t bytes) {
   auto extent = extents_.allocate(bytes);
-  while (!extent && harvest(segment_.slot_count()) > 0) extent = extents_.allocate(bytes);
+  while (!extent) {
+    const std::size_t freed = harvest(segment_.slot_count());
+    extent = extents_.allocate(bytes);
+    if (freed == 0) break;
+  }
   return extent;
+}
+
+/// Keeps the record of a running task from being taken, harvested or used anew. Gives: null when it is too
+/// late for that.
+TaskRecord* TaskBooks::begin_attaching(std::uint32_t index, std::uint32_t generation) {
+  const std::lock_guard lock(harvest_mutex_);
+  TaskRecord* const record = records_[index].load(std::memory_order_acquire);
+  if (record == nullptr) return nullptr;
+  std::uint64_t mark = record->mark_.load(std::memory_order_acquire);
+  constexpr std::uint64_t kGone = TaskRecord::kTaken | TaskRecord::kHarvesting | TaskRecord::kHarvested;
+  while (mark >> 32 == generation && (mark & kGone) == 0) {
+    if (record->mark_.compare_exchange_weak(mark, mark | TaskRecord::kAttaching, std::memory_order_acq_rel)) {
+      return record;
+    }
+  }
+  return nullptr;
 }
 
 void TaskBooks::attach_result_memory(std::uint32_t index) {
@@ -72,8 +96,8 @@ void TaskBooks::attach_result_memory(std::uint32_t index) {
   SlotWord word{slot.word.load(std::memory_order_acquire)};
   if (word.state() != SlotState::kNeedsMemory) return;
   const std::uint64_t bytes = slot.result_bytes;  // read once: the worker might change it
-  TaskRecord* const record = records_[index].load(std::memory_order_acquire);
-  if (record == nullptr || record->generation_ != word.generation()) return;
+  TaskRecord* const record = begin_attaching(index, word.generation());
+  if (record == nullptr) return;
   const auto extent = bytes <= extents_.capacity() ? allocate(bytes) : std::nullopt;
   if (!extent) {
     settle_slot(slot, word.generation(),
@@ -82,11 +106,12 @@ void TaskBooks::attach_result_memory(std::uint32_t index) {
     extents_.release(std::exchange(record->result_, *extent));
     slot.result_offset = extent->offset;
     slot.result_capacity = extent->bytes;
-    while (word.state() == SlotState::kNeedsMemory && word.generation() == record->generation_ &&
+    while (word.state() == SlotState::kNeedsMemory &&
            !slot.word.compare_exchange_weak(word.bits, word.with(SlotState::kRunning).bits,
                                             std::memory_order_acq_rel)) {
     }
   }
+  record->mark_.fetch_and(~std::uint64_t{TaskRecord::kAttaching}, std::memory_order_acq_rel);
   futex_wake(waiter_word(slot), INT_MAX, FutexScope::kAllProcesses);  // the worker waits there
 }
 
@@ -95,7 +120,10 @@ std::shared_ptr<const SharedBlock> TaskBooks::allocate_shared(std::size_t bytes)
   if (!extent) throw std::bad_alloc();
   std::byte* const data = segment_.payload().data() + extent->offset;
   std::memset(data, 0, bytes);
-  free_.add_user();
+  if (!free_.add_user()) {
+    extents_.release(*extent);
+    throw std::bad_alloc();
+  }
   const auto give_back = [this, extent = *extent](const SharedBlock* block) {
     delete block;
     extents_.release(extent);
@@ -149,9 +177,14 @@ bool TaskBooks::harvest_slot(std::uint32_t index) {
   const SlotWord word{segment_.slot(index).word.load(std::memory_order_acquire)};
   if (!word.terminal()) return false;
   std::uint64_t mark = record->mark_.load(std::memory_order_acquire);
+  std::unique_ptr<TaskRecord::Harvested> into;
   for (;;) {
-    if (mark >> 32 != word.generation() || (mark & TaskRecord::kTaken) != 0) return false;
+    constexpr std::uint64_t kOthers = TaskRecord::kTaken | TaskRecord::kAttaching | TaskRecord::kHarvesting;
+    if (mark >> 32 != word.generation() || (mark & kOthers) != 0) return false;
     const bool detached = (mark & TaskRecord::kDetached) != 0;
+    // Before the mark says that it is being moved: from then on it has to be.
+    if (!detached && into == nullptr) into.reset(new (std::nothrow) TaskRecord::Harvested);
+    if (!detached && into == nullptr) return false;
     const TaskRecord::Mark by = detached ? TaskRecord::kTaken : TaskRecord::kHarvesting;
     const std::uint64_t won = mark | TaskRecord::kCounted | by;
     if (!record->mark_.compare_exchange_weak(mark, won, std::memory_order_acq_rel)) continue;
@@ -159,20 +192,18 @@ bool TaskBooks::harvest_slot(std::uint32_t index) {
     if (detached) {
       reclaim(*record);
     } else {
-      harvest_record(*record);
+      harvest_record(*record, std::move(into));
     }
     return true;
   }
 }
 
-void TaskBooks::harvest_record(TaskRecord& record) {
+void TaskBooks::harvest_record(TaskRecord& record, std::unique_ptr<TaskRecord::Harvested> harvested) {
   const TaskRecord::View view = record.view_slot();
-  auto harvested =
-      std::make_unique<TaskRecord::Harvested>(TaskRecord::Harvested{.state = view.state,
-                                                                    .loss = view.loss,
-                                                                    .timing = view.timing,
-                                                                    .result_bytes = view.result.size(),
-                                                                    .inline_result = {}});
+  harvested->state = view.state;
+  harvested->loss = view.loss;
+  harvested->timing = view.timing;
+  harvested->result_bytes = view.result.size();
   if (view.result.size() <= kInlineResult) {
     std::copy(view.result.begin(), view.result.end(), harvested->inline_result.begin());
     extents_.release(std::exchange(record.result_, {}));
@@ -207,7 +238,7 @@ bool TaskRecord::claim_outcome() noexcept {
   std::uint64_t mark = mark_.load(std::memory_order_acquire);
   for (;;) {
     if ((mark & kHarvested) != 0) return false;
-    if ((mark & kHarvesting) != 0) {  // some other thread is copying a few hundred bytes
+    if ((mark & (kHarvesting | kAttaching)) != 0) {  // some other thread needs a moment
       ::sched_yield();
       mark = mark_.load(std::memory_order_acquire);
       continue;

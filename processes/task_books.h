@@ -52,6 +52,7 @@ class TaskRecord final : public TaskState {
     kHarvested = 4,   ///< it lies in the record
     kDetached = 8,    ///< there is no Future any more
     kCounted = 16,    ///< it is counted in the statistics
+    kAttaching = 32,  ///< the monitor is giving it result memory: who wants the outcome waits
   };
   struct Harvested {
     SlotState state;
@@ -118,6 +119,7 @@ class TaskBooks {
   void attach(TaskRecord& record, Extent arguments, Extent result,
               std::vector<std::shared_ptr<const SharedBlock>> blocks);
   [[nodiscard]] static std::uint32_t index_of(const TaskRecord& record) { return record.index_; }
+  [[nodiscard]] static const Extent& result_of(const TaskRecord& record) { return record.result_; }
   [[nodiscard]] static std::uint32_t generation_of(const TaskRecord& record) { return record.generation_; }
 
   /// Payload memory; when there is none, what settled tasks hold is given up first.
@@ -143,7 +145,8 @@ class TaskBooks {
 
   std::size_t harvest(std::size_t enough);
   bool harvest_slot(std::uint32_t index);
-  void harvest_record(TaskRecord& record);
+  void harvest_record(TaskRecord& record, std::unique_ptr<TaskRecord::Harvested> into);
+  TaskRecord* begin_attaching(std::uint32_t index, std::uint32_t generation);
   void count(SlotState state) {
     outcomes_[static_cast<std::size_t>(state)].fetch_add(1, std::memory_order_relaxed);
   }

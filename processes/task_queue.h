@@ -38,7 +38,7 @@ inline bool skip_stale(const Segment& segment) {
   SegmentHeader& header = segment.header();
   for (;;) {
     std::uint64_t head = header.head.load(std::memory_order_acquire);
-    if (head >= header.tail.load(std::memory_order_acquire)) return true;
+    if (head >= header.tail.load(std::memory_order_seq_cst)) return true;  // seq_cst: see push_entry
     const SlotRef ref = segment.ring_entry(head).load(std::memory_order_relaxed);
     const std::uint32_t index = ref_index(ref);
     if (index < segment.slot_count()) {

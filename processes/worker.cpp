@@ -143,8 +143,10 @@ void sleep_at_door(const Segment& segment, const WorkerContext& context) {
   WorkerRecord& record = segment.worker(context.index);
   const std::uint32_t door = record.door.load(std::memory_order_acquire);
   header.idle.set(context.index);
-  // The last look: a submitter either sees the idle bit or is seen here (both sides seq_cst).
-  if (skip_stale(segment) && header.stopping.load(std::memory_order_seq_cst) == 0) {
+  // The last look: a submitter either sees the idle bit or is seen here (both sides seq_cst). A searching bit
+  // that is set already was meant for an earlier sleep: whoever set it counts on this worker.
+  if (skip_stale(segment) && !header.searching.test(context.index) &&
+      header.stopping.load(std::memory_order_seq_cst) == 0) {
     futex_wait(record.door, door, FutexScope::kAllProcesses);
   }
   header.idle.clear(context.index);
@@ -155,7 +157,7 @@ std::optional<std::uint32_t> find_idly(const Segment& segment, const WorkerConte
                                        std::uint64_t tasks_in_one_go) {
   SegmentHeader& header = segment.header();
   // One searcher is enough: whoever finds a task wakes the next.
-  bool searching = !somebody_searches(segment);
+  bool searching = header.searching.test(context.index) || !somebody_searches(segment);
   while (header.stopping.load(std::memory_order_relaxed) == 0) {
     if (searching) {
       header.searching.set(context.index);  // after a wake-up it is set already

@@ -38,6 +38,9 @@ PoolOptions validate(PoolOptions options) {
   require(processes.max_shared_bytes >= kLeast, "max_shared_bytes is " +
                                                     to_string(processes.max_shared_bytes) +
                                                     "; it must be at least " + to_string(kLeast));
+  require(processes.keep_descriptors.size() <= 100, "keep_descriptors names " +
+                                                        to_string(processes.keep_descriptors.size()) +
+                                                        " descriptors; it may name at most 100");
   const RestartOptions& restart = processes.restart;
   require(restart.intensity >= 1,
           "restart.intensity is " + to_string(restart.intensity) + "; it must be 1 or more");

@@ -36,7 +36,7 @@ TEST(FreeSlots, TheLastUserOfAnOrphanLearnsThatItIsTheLast) {
   FreeSlots free(2);
   const auto a = free.pop().value();
   const auto b = free.pop().value();
-  free.add_user();
+  ASSERT_TRUE(free.add_user());
   EXPECT_FALSE(free.orphan());
   EXPECT_FALSE(free.push(a));
   free.push_keeping_user(b);
@@ -52,7 +52,7 @@ TEST(FreeSlots, ThreadsNeverHoldTheSameSlotAndExactlyOneUserIsTheLast) {
   std::atomic<int> doubles{0};
   std::atomic<int> last{0};
   std::vector<std::thread> threads;
-  for (int t = 0; t < kThreads; ++t) free.add_user();
+  for (int t = 0; t < kThreads; ++t) ASSERT_TRUE(free.add_user());
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 20'000; ++i) {
