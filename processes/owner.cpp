@@ -215,7 +215,13 @@ bool ProcessPool::Owner::publish(TaskRecord& record) {
   const std::lock_guard lock(push_mutex_);
   if (closed_) return false;
   // The ring has twice as many places as there are slots; only entries whose tasks have ended can fill it.
-  if (backlog(*segment_) >= segment_->ring_size()) skip_stale(*segment_);
+  // The head is read only when it may matter: reading it at each submission pulls its line away from the
+  // workers.
+  const std::uint64_t tail = header.tail.load(std::memory_order_relaxed);
+  if (tail - seen_head_ >= segment_->ring_size()) {
+    skip_stale(*segment_);
+    seen_head_ = header.head.load(std::memory_order_acquire);
+  }
   if (header.owner_cpu.load(std::memory_order_relaxed) != cpu)
     header.owner_cpu.store(cpu, std::memory_order_relaxed);
   segment_->slot(index).word.store(SlotWord::make(generation, 0, SlotState::kQueued).bits,

@@ -70,6 +70,7 @@ class ProcessPool::Owner {
   std::mutex push_mutex_;
   bool closed_ = false;  // guarded by push_mutex_; read as a hint by closed_hint_
   std::atomic<bool> closed_hint_{false};
+  std::uint64_t seen_head_ = 0;              // guarded by push_mutex_; the ring's head at some time
   std::atomic<std::uint64_t> submitted_{0};  // written under push_mutex_
   std::atomic<std::uint64_t> refused_{0};
   std::atomic<std::uint64_t> timed_from_{0};  // `submitted_` at the last reset of the percentiles

@@ -95,13 +95,14 @@ struct alignas(64) Slot {
   // The owner writes these before kQueued, and again before it answers kNeedsMemory.
   std::uint64_t result_offset;  ///< memory for a result that is too large for this slot; kInline: none
   std::uint64_t result_capacity;
-  std::uint64_t reserved;
+  // Written by the claiming worker, in the line that it owns by then: a task without a result touches no
+  // other.
+  std::uint64_t result_bytes;
 
   alignas(64) std::byte arguments[kInlineArguments];
 
   // Written by the claiming worker while kRunning, or by the recovery instead of it.
-  alignas(64) std::uint64_t result_bytes;
-  std::int64_t started_ns;
+  alignas(64) std::int64_t started_ns;  ///< the times of a timed task only
   std::int64_t settled_ns;
   std::int32_t lost_pid;     ///< with kLost: the worker's process id
   std::int32_t lost_status;  ///< with kLost: its wait status
@@ -123,26 +124,24 @@ static_assert(sizeof(std::atomic<std::uint64_t>) == 8);
 
 /// What is known of one worker's place. Zeroed memory is a place that nobody has had yet.
 struct alignas(64) WorkerRecord {
-  // Line 0, written by the worker that has the place.
-  std::atomic<SlotRef>
-      intent;  ///< what it is about to claim, runs, or ran last: the one slot that its death concerns
-  std::atomic<std::uint32_t> ready;    ///< the incarnation that has begun to look for tasks
-  std::atomic<std::uint32_t> cpu;      ///< CPU it last ran on, plus 1
+  // Line 0, written for each task by the worker that has the place; the owner reads it only to take stock.
+  // What it is about to claim, runs, or ran last: the one slot that its death concerns.
+  std::atomic<SlotRef> intent;
   std::atomic<std::uint64_t> tasks;    ///< finished
   std::atomic<std::uint64_t> busy_ns;  ///< running, of the timed tasks
   std::atomic<std::uint64_t> timed_tasks;
-  std::atomic<std::uint64_t> reserved[2];
 
   // Line 1: the door. Its sleeper waits on `door`; whoever wakes it adds one.
   alignas(64) std::atomic<std::uint32_t> door;
 
-  // Line 2, written by the supervisor.
-  alignas(64) std::atomic<std::uint32_t> pid;  ///< 0: nobody is there; a new worker stores its own
+  // Line 2, rarely written: these two by the worker, the rest by the supervisor. Waiting threads read `cpu`.
+  alignas(64) std::atomic<std::uint32_t> cpu;  ///< CPU it last ran on, plus 1
+  std::atomic<std::uint32_t> ready;            ///< the incarnation that has begun to look for tasks
+  std::atomic<std::uint32_t> pid;              ///< 0: nobody is there; a new worker stores its own
   std::atomic<std::uint32_t> incarnation;      ///< how many have had this place
   std::atomic<std::uint32_t> deaths;           ///< unasked ones
   std::atomic<std::uint32_t> last_status;      ///< wait status of the last death
   std::atomic<std::uint32_t> last_pid;
-  std::atomic<std::uint32_t> last_ran;     ///< 1: it died while it ran a task
   std::atomic<const TaskType*> last_type;  ///< that task
 
   // Written by the worker.

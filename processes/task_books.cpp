@@ -252,7 +252,7 @@ bool TaskRecord::claim_outcome() noexcept {
 TaskRecord::View TaskRecord::view_slot() const {
   const Slot& slot = books_.segment_.slot(index_);
   View view{.state = word().state(), .type = type_, .result = {}, .loss = {}, .timing = {}};
-  view.timing = {slot.submitted_ns, slot.started_ns, slot.settled_ns};
+  if (slot.submitted_ns != 0) view.timing = {slot.submitted_ns, slot.started_ns, slot.settled_ns};
   if (view.state == SlotState::kLost) {
     if (slot.lost_was_running != 0) {
       const int status = slot.lost_status;
@@ -324,7 +324,7 @@ std::optional<TaskTiming> TaskRecord::timing() const noexcept {
   TaskTiming times{};
   if ((mark_.load(std::memory_order_acquire) & (kHarvesting | kHarvested)) == 0) {
     const Slot& slot = books_.segment_.slot(index_);
-    times = {slot.submitted_ns, slot.started_ns, slot.settled_ns};
+    if (slot.submitted_ns != 0) times = {slot.submitted_ns, slot.started_ns, slot.settled_ns};
   }
   if ((mark_.load(std::memory_order_acquire) & (kHarvesting | kHarvested)) != 0) {
     while ((mark_.load(std::memory_order_acquire) & kHarvested) == 0) ::sched_yield();

@@ -185,13 +185,13 @@ void run_claimed(const Segment& segment, const WorkerContext& context, Slot& slo
   const std::uint32_t generation = SlotWord{slot.word.load(std::memory_order_relaxed)}.generation();
   const std::int64_t submitted = slot.submitted_ns;
   const std::int64_t started = submitted != 0 ? now_ns() : 0;
-  slot.started_ns = started;
+  if (submitted != 0) slot.started_ns = started;
   bool published = false;
   try {
     SlotSink sink(segment, slot, generation, context);
     const SlotState state = run_task(segment, slot, sink);
     const std::int64_t settled = submitted != 0 ? now_ns() : 0;
-    slot.settled_ns = settled;
+    if (submitted != 0) slot.settled_ns = settled;
     record.tasks.store(record.tasks.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     published = publish(slot, generation, state);
     // From here on the slot may be in use again.
