@@ -14,6 +14,8 @@
 #include <memory>
 #include <optional>
 
+#include "bench/crash_cost.h"
+#include "bench/fault_report.h"
 #include "bench/interrupt.h"
 #include "bench/plan.h"
 #include "bench/reporters/environment.h"
@@ -58,7 +60,8 @@ std::vector<std::string> own_command_line() {
   return words;
 }
 
-void report(const BenchResults& results, const BenchFlags& flags, ColorChoice colour, OutputFile* json) {
+void report(const BenchResults& results, const std::optional<DrillResults>& crash, const BenchFlags& flags,
+            ColorChoice colour, OutputFile* json) {
   // Standard output is one thing: the report for people, or the data.
   std::FILE* const out = json != nullptr && json->is_standard_output() ? stderr : stdout;
   const TextStyle style = detect_style(out, colour, flags.ascii);
@@ -69,12 +72,17 @@ void report(const BenchResults& results, const BenchFlags& flags, ColorChoice co
   std::string text = environment_line(results.plan) + "\n" + noise_line(results) + "\n\n";
   if (measured && !flags.quiet) text += print_tables(results, style) + "\n";
   text += print_verdict(results);
+  if (crash) text += describe_crash(*crash);
   if (results.partial()) {
     text += measured ? "What was measured until the interruption is printed above.\n"
                      : "Nothing was measured before that.\n";
   }
   fmt::print(out, "{}", spell(style, std::move(text)));
-  if (json != nullptr) json->commit(make_report(results, own_command_line()).dump(1) + "\n");
+  if (json == nullptr) return;
+  nlohmann::json document = make_report(results, own_command_line());
+  document["crash"] = crash ? to_json(*crash) : nlohmann::json();
+  // What a crashing program wrote last need not be UTF-8.
+  json->commit(document.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 int run_bench(const BenchFlags& flags) {
@@ -85,15 +93,19 @@ int run_bench(const BenchFlags& flags) {
   ProgressKind kind = can_redraw(stderr) ? ProgressKind::kRedrawn : ProgressKind::kLines;
   if (flags.quiet || flags.no_progress) kind = ProgressKind::kNone;
   std::optional<BenchResults> results;
+  std::optional<DrillResults> crash;
   {
     const Interrupt interrupt;
     try {
       results = run_plan(plan, *make_progress(kind));
+      if (!results->partial()) crash = drill_crash(plan);
     } catch (const UnfitMachine& refusal) {
       throw UnfitError(fmt::format("a pool could not be started: {}", refusal.what()));
+    } catch (const DrillFailure& failure) {
+      throw CommandError(failure.unfit ? kExitUnfit : kExitInternal, failure.what());
     }
   }
-  report(*results, flags, colour, json.get());
+  report(*results, crash, flags, colour, json.get());
   if (results->partial()) return kExitSignal + results->signal;
   const auto any = [&](auto CellResult::*list) {
     return std::any_of(results->cells.begin(), results->cells.end(),

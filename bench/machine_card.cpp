@@ -13,6 +13,8 @@
 #include <sstream>
 #include <string_view>
 
+#include "bench/version.h"
+
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
 #endif
@@ -73,6 +75,11 @@ std::optional<std::string> read_cpuid_hypervisor() {
     }
   }
   signature.erase(signature.find_last_not_of(' ') + 1);  // "bhyve bhyve " fills its twelve bytes with blanks
+  // Some repeat a short name to fill the field.
+  if (const std::size_t blank = signature.find(' ');
+      blank != std::string::npos && signature.substr(0, blank) == signature.substr(blank + 1)) {
+    signature.resize(blank);
+  }
   return signature.empty() ? "unknown" : signature;
 #else
   return std::nullopt;
@@ -95,11 +102,10 @@ std::string name_compiler() {
 }
 
 std::string name_build() {
-#if defined(NDEBUG)
-  std::string build = "release";
-#else
-  std::string build = "debug (assertions on)";
-#endif
+  // Assertions stay in this project's releases; what makes a figure worthless is a build that is not
+  // optimised for speed.
+  const std::string_view type = kBuildType;
+  std::string build = type == "Release" || type == "RelWithDebInfo" ? "release" : "debug";
   const std::string sanitizers = name_sanitizers();
   return sanitizers.empty() ? build : build + ", sanitizers " + sanitizers;
 }

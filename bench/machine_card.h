@@ -35,7 +35,7 @@ struct MachineCard {
   std::string core_pattern;  ///< where cores of crashed workers go; a pipe makes each crash slower
   std::string libc;
   std::string compiler;
-  std::string build;  ///< "release" or "debug (assertions on)", with the sanitizers that are built in
+  std::string build;                       ///< "release" or "debug", with the sanitizers that are built in
   std::optional<std::uint64_t> shm_bytes;  ///< size of /dev/shm
   ResourceLimit open_files, user_processes, file_bytes, core_bytes, address_space_bytes, locked_bytes,
       stack_bytes;
