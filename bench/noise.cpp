@@ -4,21 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <sstream>
 #include <string>
 
+#include "bench/kernel_file.h"
+
 namespace twinpool::bench {
 namespace {
-
-std::optional<std::string> read_file(const std::filesystem::path& file) {
-  std::ifstream in(file);
-  if (!in) return std::nullopt;
-  // Kernels built with PSI but booted without it give the file and fail the read.
-  std::string text{std::istreambuf_iterator<char>(in), {}};
-  return text;
-}
 
 /// The number behind "key=" in a line of key=value words.
 std::optional<double> find_value(const std::string& line, const std::string& key) {
@@ -45,7 +37,7 @@ std::optional<CpuTimes> parse_cpu_times(std::string_view proc_stat, long ticks_p
 }
 
 std::optional<CpuTimes> read_cpu_times(const std::filesystem::path& proc) {
-  const auto text = read_file(proc / "stat");
+  const auto text = read_kernel_file(proc / "stat");
   return text ? parse_cpu_times(*text, sysconf(_SC_CLK_TCK)) : std::nullopt;
 }
 
@@ -68,7 +60,7 @@ std::optional<CpuPressure> parse_pressure(std::string_view text) {
 }
 
 std::optional<CpuPressure> read_cpu_pressure(const std::filesystem::path& proc) {
-  const auto text = read_file(proc / "pressure/cpu");
+  const auto text = read_kernel_file(proc / "pressure/cpu");
   return text ? parse_pressure(*text) : std::nullopt;
 }
 

@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <iterator>
 #include <sstream>
 #include <string>
 
+#include "bench/kernel_file.h"
 #include "bench/meters/process_tree.h"
 
 namespace twinpool::bench {
@@ -47,9 +47,8 @@ std::optional<MemoryUse> parse_smaps_rollup(std::string_view text) {
 }
 
 std::optional<MemoryUse> read_memory(pid_t pid, const std::filesystem::path& proc) {
-  std::ifstream in(proc / std::to_string(pid) / "smaps_rollup");
-  if (!in) return std::nullopt;
-  return parse_smaps_rollup(std::string{std::istreambuf_iterator<char>(in), {}});
+  const auto text = read_kernel_file(proc / std::to_string(pid) / "smaps_rollup");
+  return text ? parse_smaps_rollup(*text) : std::nullopt;
 }
 
 MemoryUse read_tree_memory(pid_t root, const std::filesystem::path& proc) {

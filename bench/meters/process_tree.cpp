@@ -2,12 +2,12 @@
 #include "bench/meters/process_tree.h"
 
 #include <charconv>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <sstream>
 #include <string>
 #include <system_error>
+
+#include "bench/kernel_file.h"
 
 namespace twinpool::bench {
 
@@ -31,9 +31,8 @@ std::optional<ProcessStat> parse_process_stat(std::string_view text) {
 }
 
 std::optional<ProcessStat> read_process_stat(pid_t pid, const std::filesystem::path& proc) {
-  std::ifstream in(proc / std::to_string(pid) / "stat");
-  if (!in) return std::nullopt;
-  return parse_process_stat(std::string{std::istreambuf_iterator<char>(in), {}});
+  const auto text = read_kernel_file(proc / std::to_string(pid) / "stat");
+  return text ? parse_process_stat(*text) : std::nullopt;
 }
 
 std::vector<ProcessStat> read_process_tree(pid_t root, const std::filesystem::path& proc) {
