@@ -221,8 +221,8 @@ TEST_F(OutputFiles, AreUntouchedWhenNothingWasCommitted) {
 }
 
 TEST_F(OutputFiles, AreRefusedBeforeTheWork) {
-  EXPECT_THROW(open_output("--json", path("missing/result")), UsageError);
-  EXPECT_THROW(open_output("--json", directory_.string()), UsageError);
+  EXPECT_THROW(static_cast<void>(open_output("--json", path("missing/result"))), UsageError);
+  EXPECT_THROW(static_cast<void>(open_output("--json", directory_.string())), UsageError);
   EXPECT_EQ(open_output("--json", ""), nullptr);
 }
 

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <map>
 #include <optional>
+#include <thread>
 
 namespace twinpool::conformance {
 namespace {
