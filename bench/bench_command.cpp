@@ -10,13 +10,13 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <memory>
 #include <optional>
 
 #include "bench/crash_cost.h"
 #include "bench/fault_report.h"
 #include "bench/interrupt.h"
+#include "bench/option_readers.h"
 #include "bench/plan.h"
 #include "bench/reporters/environment.h"
 #include "bench/reporters/json.h"
@@ -51,13 +51,6 @@ void check_input(const std::string& path) {
   close(fd);
   if (!S_ISREG(status.st_mode)) throw UsageError(fmt::format("--input '{}' is not a file", path));
   if (!readable) throw UsageError(fmt::format("--input '{}' is empty or cannot be read", path));
-}
-
-std::vector<std::string> own_command_line() {
-  std::ifstream file("/proc/self/cmdline", std::ios::binary);
-  std::vector<std::string> words;
-  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
-  return words;
 }
 
 void report(const BenchResults& results, const std::optional<DrillResults>& crash, const BenchFlags& flags,

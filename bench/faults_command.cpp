@@ -10,13 +10,13 @@
 #include <charconv>
 #include <cstdio>
 #include <ctime>
-#include <fstream>
 #include <memory>
 
 #include "bench/fault_report.h"
 #include "bench/interrupt.h"
 #include "bench/machine_card.h"
 #include "bench/nearest_name.h"
+#include "bench/option_readers.h"
 #include "bench/reporters/output_file.h"
 #include "bench/reporters/terminal.h"
 #include "bench/units.h"
@@ -30,17 +30,6 @@ namespace {
 constexpr int kFaultsSchemaVersion = 1;
 /// Wide enough for both twins side by side.
 constexpr std::size_t kWidthOfFiles = 240;
-
-std::uint64_t read_count(std::string_view flag, const std::string& text, std::uint64_t least,
-                         std::uint64_t most) {
-  if (text.starts_with('-'))
-    throw UsageError(fmt::format("{} must be {} or more, not {}", flag, least, text));
-  const auto count = parse_count(flag, text);
-  if (!count) throw UsageError(count.error);
-  if (*count < least) throw UsageError(fmt::format("{} must be {} or more, not {}", flag, least, text));
-  if (*count > most) throw UsageError(fmt::format("{} can be {} at most, not {}", flag, most, text));
-  return *count;
-}
 
 std::uint64_t read_seed(const std::string& text) {
   std::uint64_t seed = 0;
@@ -59,14 +48,6 @@ std::vector<int> read_faults(const std::vector<std::string>& names) {
     if (std::find(chosen.begin(), chosen.end(), fault) == chosen.end()) chosen.push_back(fault);
   }
   return chosen;
-}
-
-std::vector<Backend> read_backends(const std::string& name) {
-  if (name == "both") return {kBackends.begin(), kBackends.end()};
-  if (const auto backend = parse_backend(name)) return {*backend};
-  auto names = backend_names();
-  names.emplace_back("both");
-  throw UsageError(fmt::format("unknown backend '{}'{}", name, suggest_name(name, names)));
 }
 
 /// One line, redrawn on a terminal, else one a run.
@@ -100,13 +81,6 @@ struct FaultsFlags {
   bool no_progress = false;
   bool ascii = false;
 };
-
-std::vector<std::string> own_command_line() {
-  std::ifstream file("/proc/self/cmdline", std::ios::binary);
-  std::vector<std::string> words;
-  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
-  return words;
-}
 
 std::string make_document(const DrillResults& results) {
   nlohmann::json json = to_json(results);

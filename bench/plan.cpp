@@ -11,6 +11,7 @@
 
 #include "bench/cli.h"
 #include "bench/nearest_name.h"
+#include "bench/option_readers.h"
 #include "bench/units.h"
 #include "shared/cgroup.h"
 #include "shared/usable_cpus.h"
@@ -30,17 +31,6 @@ T require(const Parsed<T>& parsed) {
   return *parsed;
 }
 
-std::uint64_t read_count(std::string_view flag, const std::string& text, std::uint64_t least,
-                         std::uint64_t most) {
-  if (!text.empty() && text[0] == '-') {
-    throw UsageError(fmt::format("{} must be {} or more, not {}", flag, least, text));
-  }
-  const std::uint64_t value = require(parse_count(flag, text));
-  if (value < least) throw UsageError(fmt::format("{} must be {} or more, not {}", flag, least, text));
-  if (value > most) throw UsageError(fmt::format("{} can be {} at most, not {}", flag, most, text));
-  return value;
-}
-
 std::vector<const Workload*> read_workloads(const std::vector<std::string>& names) {
   std::vector<const Workload*> chosen;
   if (names.empty()) {
@@ -54,14 +44,6 @@ std::vector<const Workload*> read_workloads(const std::vector<std::string>& name
     if (std::find(chosen.begin(), chosen.end(), workload) == chosen.end()) chosen.push_back(workload);
   }
   return chosen;
-}
-
-std::vector<Backend> read_backends(const std::string& name) {
-  if (name == "both") return {Backend::kThreads, Backend::kProcesses};
-  if (const auto backend = parse_backend(name)) return {*backend};
-  auto names = backend_names();
-  names.emplace_back("both");
-  throw UsageError(fmt::format("unknown backend '{}'{}", name, suggest_name(name, names)));
 }
 
 std::vector<int> read_workers(const std::vector<std::string>& lists, int usable_cpus) {

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bench/backend.h"
+
+/// What several commands read from their options in the same way.
+namespace twinpool::bench {
+
+/// A whole number from `least` to `most`. Errors: UsageError that names the flag, the limit and what was
+/// typed.
+[[nodiscard]] std::uint64_t read_count(std::string_view flag, const std::string& text, std::uint64_t least,
+                                       std::uint64_t most);
+/// "threads", "processes" or "both". Errors: UsageError that suggests the nearest name.
+[[nodiscard]] std::vector<Backend> read_backends(const std::string& name);
+/// This program's own command line, for reports.
+[[nodiscard]] std::vector<std::string> own_command_line();
+
+}  // namespace twinpool::bench
