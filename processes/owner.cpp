@@ -41,9 +41,9 @@ Descriptor make_eventfd(const char* what) {
 
 ProcessPool::Owner::Owner(PoolOptions options)
     : options_(validate(std::move(options))), launcher_(Launcher::start()) {
-  books_ = TaskBooks::create({.workers = options_.workers,
+  books_ = TaskBooks::create({.workers = options_.workers.max,
                               .slots = static_cast<std::uint32_t>(options_.queue_capacity) +
-                                       static_cast<std::uint32_t>(options_.workers),
+                                       static_cast<std::uint32_t>(options_.workers.max),
                               .payload_bytes = options_.processes.max_shared_bytes},
                              launcher_->known_tasks());
   segment_ = &books_->segment();
@@ -91,13 +91,13 @@ void ProcessPool::Owner::start() {
 void ProcessPool::Owner::wait_for_workers() {
   const SegmentHeader& header = segment_->header();
   const auto deadline = Clock::now() + kStartLimit;
-  for (int index = 0; index < options_.workers; ++index) {
+  for (int index = 0; index < options_.workers.max; ++index) {
     const WorkerRecord& worker = segment_->worker(index);
     while (worker.ready.load(std::memory_order_acquire) == 0) {
       if (const auto error = header.start_errno.load(std::memory_order_acquire); error != 0) {
         throw std::system_error(
             static_cast<int>(error), std::generic_category(),
-            "fork worker " + std::to_string(index + 1) + " of " + std::to_string(options_.workers));
+            "fork worker " + std::to_string(index + 1) + " of " + std::to_string(options_.workers.max));
       }
       if (header.degraded.load(std::memory_order_acquire) != 0) {
         throw std::system_error(
@@ -107,7 +107,7 @@ void ProcessPool::Owner::wait_for_workers() {
       if (Clock::now() > deadline) {
         throw std::system_error(
             ETIMEDOUT, std::generic_category(),
-            "wait for worker " + std::to_string(index + 1) + " of " + std::to_string(options_.workers));
+            "wait for worker " + std::to_string(index + 1) + " of " + std::to_string(options_.workers.max));
       }
       futex_wait(worker.ready, 0, FutexScope::kAllProcesses, Clock::now() + milliseconds(10));
     }

@@ -35,7 +35,7 @@ bool ProcessPool::stop(std::chrono::nanoseconds limit) { return owner().stop(lim
 std::vector<int> ProcessPool::worker_pids() const { return owner().worker_pids(); }
 int ProcessPool::supervisor_pid() const { return owner().supervisor_pid(); }
 
-std::optional<SubmitError> ProcessPool::enqueue(const Call& call, TaskState*& accepted) {
+std::optional<SubmitError> ProcessPool::enqueue(const Call& call, const with* /*options*/, TaskState*& accepted) {
   if (in_worker_process()) return SubmitError::kNested;
   return owner_->enqueue(call, accepted);
 }

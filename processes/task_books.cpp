@@ -353,7 +353,7 @@ std::optional<Failure> TaskRecord::take(const ResultType& type, void* to) {
     if (view.state != SlotState::kDone) return failure_of(view);
     books_.hints_[sequence_].store(view.result.size() > kInlineResult ? view.result.size() : 0,
                                    std::memory_order_relaxed);
-    Reader in(view.result, books_.segment_.payload());
+    Reader in(view.result, books_.segment_.payload(), attached_);
     type.decode(in, to);
     return std::nullopt;
   } catch (const DecodeError& error) {

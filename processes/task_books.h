@@ -34,6 +34,11 @@ class TaskRecord final : public TaskState {
   [[nodiscard]] std::optional<TaskTiming> timing() const noexcept override;
   [[nodiscard]] std::optional<Failure> take(const ResultType& type, void* to) override;
   void release() noexcept override;
+  bool cancel() noexcept override { return false; }
+  void when_settled(Continuation& continuation) noexcept override {
+    (void)wait_until(std::nullopt);
+    continuation.settled();
+  }
 
  private:
   friend class TaskBooks;

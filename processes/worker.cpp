@@ -80,7 +80,7 @@ void encode_failure(const Failure& failure, ResultSink& sink) {
 SlotState run_task(const Segment& segment, Slot& slot, ResultSink& sink) {
   try {
     Reader arguments(arguments_of(segment, slot), segment.payload());
-    slot.type->run_encoded(arguments, sink);
+    slot.type->run_encoded(arguments, sink, {});
     return SlotState::kDone;
   } catch (const ResultRefused&) {
     throw;

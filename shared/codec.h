@@ -94,8 +94,11 @@ class Writer {
 class Reader {
  public:
   /// `shared` is the memory that SharedBuffer offsets refer to; empty where none may occur.
-  explicit Reader(std::span<const std::byte> memory, std::span<std::byte> shared = {})
-      : begin_(memory.data()), size_(memory.size()), shared_(shared) {}
+  /// `blocks`: the SharedBuffers that the task was given; it can return no other (empty inside a task, whose
+  /// buffers are views).
+  explicit Reader(std::span<const std::byte> memory, std::span<std::byte> shared = {},
+                  std::span<const std::shared_ptr<const SharedBlock>> blocks = {})
+      : begin_(memory.data()), size_(memory.size()), shared_(shared), blocks_(blocks) {}
 
   /// The next `bytes` bytes, in place, at the next multiple of `alignment`.
   const std::byte* take_bytes(std::size_t bytes, std::size_t alignment) {
@@ -129,12 +132,14 @@ class Reader {
     }
     return shared_.data() + offset;
   }
+  [[nodiscard]] std::span<const std::shared_ptr<const SharedBlock>> blocks() const { return blocks_; }
 
  private:
   const std::byte* begin_;
   std::size_t size_;
   std::size_t used_ = 0;
   std::span<std::byte> shared_;
+  std::span<const std::shared_ptr<const SharedBlock>> blocks_;
 };
 
 namespace detail {

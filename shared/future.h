@@ -31,6 +31,16 @@ struct TaskTiming {
   std::int64_t settled_ns = 0;
 };
 
+/// What somebody wants to happen when a task has settled. Short and without waiting: a thread of the pool
+/// calls it.
+class Continuation {
+ public:
+  virtual void settled() noexcept = 0;
+
+ protected:
+  ~Continuation() = default;
+};
+
 /// What a pool keeps for a Future. One per accepted task; it outlives the pool for as long as its Future
 /// does.
 ///
@@ -50,6 +60,14 @@ class TaskState {
   [[nodiscard]] virtual std::optional<Failure> take(const ResultType& type, void* to) = 0;
   /// The Future is gone; the task goes on, its outcome is counted and dropped.
   virtual void release() noexcept = 0;
+  /// Asks the task to end (see Future::cancel). Gives: false when it had settled.
+  virtual bool cancel() noexcept = 0;
+  /// Has `continuation.settled()` called once, when the task has settled: at once by the caller if it has
+  /// settled already, otherwise by a thread of the pool (the worker, threads; the monitor, processes).
+  ///
+  /// Requires: at most one call a task. The state must not be released before the continuation was called;
+  /// the continuation itself may take or release it.
+  virtual void when_settled(Continuation& continuation) noexcept = 0;
 
  protected:
   ~TaskState() = default;
@@ -86,6 +104,19 @@ class [[nodiscard]] Future {
   bool wait_for(std::chrono::nanoseconds limit) const noexcept { return wait_until(deadline_after(limit)); }
   /// Requires ready(). When the task waited and ran, if it was sampled.
   [[nodiscard]] std::optional<TaskTiming> timing() const noexcept { return state().timing(); }
+
+  /// Asks the task to end (C8); the Future stays valid and settles.
+  ///
+  /// A task that waits settles as cancelled at once and never runs. One that runs sees its std::stop_token and
+  /// settles as cancelled when it returns or throws; after PoolOptions::grace its worker is killed (processes)
+  /// or the Future settles without it (threads). The next task on that worker is not concerned. Gives: false
+  /// when the task had settled already. Threads: also beside a thread that waits.
+  bool cancel() const noexcept { return state().cancel(); }
+
+  /// Gives the task's state away, for those who build on Futures; the caller has to take or release it.
+  [[nodiscard]] TaskState* detach() noexcept { return std::exchange(state_, nullptr); }
+  /// The state, still this Future's.
+  [[nodiscard]] TaskState* peek() const noexcept { return state_; }
 
   /// Waits, then gives the value or the failure, and leaves the Future without a result.
   [[nodiscard]] Outcome<T> outcome() {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shared/options.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <stdexcept>
 #include <string>
@@ -10,8 +12,74 @@
 namespace twinpool {
 namespace {
 
+constexpr int kMaxRetry = 1'000;
+constexpr int kMaxSpares = 64;
+constexpr int kMaxWeight = 1'000;
+
 void require(bool ok, const std::string& sentence) {
   if (!ok) throw std::invalid_argument(sentence);
+}
+
+void check_workers(const WorkerRange& workers) {
+  using std::to_string;
+  require(workers.min >= 0 && workers.max <= kMaxWorkers && workers.max >= 0,
+          "workers is " + to_string(workers.min < 0 ? workers.min : workers.max) + "; it must be 1 to " +
+              to_string(kMaxWorkers) + ", or 0 for one a usable CPU");
+  require(workers.min <= workers.max, "workers.min is " + to_string(workers.min) + " and workers.max is " +
+                                          to_string(workers.max) + "; min must not be larger than max");
+  require(workers.min >= 1 || workers.max == 0,
+          "workers.min is 0; a dynamic pool keeps at least 1 worker");
+}
+
+void check_limits(const PoolOptions& options) {
+  using std::to_string;
+  require(options.wait_limit.count() >= 0, "wait_limit is negative; it must be longer than 0, or 0 for none");
+  require(options.run_limit.count() >= 0, "run_limit is negative; it must be longer than 0, or 0 for none");
+  require(options.grace.count() >= 0, "grace is negative; it must be 0 or more");
+  require(options.stuck_after.count() >= 0, "stuck_after is negative; it must be longer than 0, or 0 for never");
+  require(options.max_spares >= 0 && options.max_spares <= kMaxSpares,
+          "max_spares is " + to_string(options.max_spares) + "; it must be 0 to " + to_string(kMaxSpares));
+  require(options.quarantine >= 1,
+          "quarantine is " + to_string(options.quarantine) + "; it must be 1 or more");
+}
+
+void check_dispatch(const PoolOptions& options) {
+  using std::to_string;
+  const DispatchOptions& dispatch = options.dispatch;
+  const bool weighted = dispatch.strategy == Strategy::kWeightedRoundRobin ||
+                        dispatch.strategy == Strategy::kInterleavedWeightedRoundRobin;
+  const auto workers = static_cast<std::size_t>(options.workers.max);
+  require(!weighted || dispatch.weights.size() == workers,
+          "dispatch.weights names " + to_string(dispatch.weights.size()) + " workers; " +
+              std::string(name_of(dispatch.strategy)) + " needs one weight for each of the " +
+              to_string(workers));
+  require(weighted || dispatch.weights.empty(), "dispatch.weights is given, but the strategy " +
+                                                    std::string(name_of(dispatch.strategy)) +
+                                                    " does not look at weights");
+  for (const int weight : dispatch.weights) {
+    require(weight >= 1 && weight <= kMaxWeight, "dispatch.weights has a " + to_string(weight) +
+                                                     "; each weight must be 1 to " + to_string(kMaxWeight));
+  }
+  require((dispatch.strategy == Strategy::kCustom) == static_cast<bool>(dispatch.choose),
+          dispatch.choose ? "dispatch.choose is given, but the strategy is not custom"
+                          : "the strategy is custom, but dispatch.choose is empty");
+}
+
+void check_recycling(const RecyclingOptions& recycling) {
+  require(recycling.jitter >= 0 && recycling.jitter <= 1, "recycling.jitter must be 0 to 1");
+  require(recycling.max_age.count() >= 0, "recycling.max_age is negative; it must be longer than 0, or 0");
+}
+
+void check_affinity(const PoolOptions& options) {
+  using std::to_string;
+  const bool list = options.affinity == Affinity::kList;
+  require(list != options.affinity_cpus.empty(),
+          list ? "affinity is a list, but affinity_cpus is empty"
+               : "affinity_cpus is given, but affinity is not a list");
+  for (const int cpu : options.affinity_cpus) {
+    require(cpu >= 0 && cpu < CPU_SETSIZE, "affinity_cpus has a " + to_string(cpu) + "; CPUs are 0 to " +
+                                               to_string(CPU_SETSIZE - 1));
+  }
 }
 
 }  // namespace
@@ -19,10 +87,9 @@ void require(bool ok, const std::string& sentence) {
 PoolOptions validate(PoolOptions options) {
   using std::to_string;
   constexpr std::chrono::milliseconds zero{0};
-  require(options.workers >= 0 && options.workers <= kMaxWorkers,
-          "workers is " + to_string(options.workers) + "; it must be 1 to " + to_string(kMaxWorkers) +
-              ", or 0 for one a usable CPU");
-  if (options.workers == 0) options.workers = std::min(usable_cpus(), kMaxWorkers);
+  check_workers(options.workers);
+  if (options.workers.max == 0) options.workers = std::min(usable_cpus(), kMaxWorkers);
+  require(options.idle_timeout > zero, "idle_timeout is 0 or less; it must be longer than 0");
   require(options.queue_capacity >= 1 && options.queue_capacity <= kMaxQueueCapacity,
           "queue_capacity is " + to_string(options.queue_capacity) + "; it must be 1 to " +
               to_string(kMaxQueueCapacity));
@@ -32,6 +99,15 @@ PoolOptions validate(PoolOptions options) {
   constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24 * 365);
   options.block_limit = std::min(options.block_limit, kLongest);
   options.stop_limit = std::min(options.stop_limit, kLongest);
+
+  options.idle_timeout = std::min(options.idle_timeout, kLongest);
+  check_limits(options);
+  check_dispatch(options);
+  check_recycling(options.recycling);
+  check_affinity(options);
+  require(!options.name.empty() && options.name.size() <= 64 &&
+              options.name.find_first_of("\n\r") == std::string::npos,
+          "name has " + to_string(options.name.size()) + " bytes; it must have 1 to 64 and no line break");
 
   const ProcessOptions& processes = options.processes;
   constexpr std::size_t kLeast = std::size_t{64} << 10;
@@ -50,7 +126,24 @@ PoolOptions validate(PoolOptions options) {
   require(restart.backoff_first.count() > 0, "restart.backoff_first must be longer than 0");
   require(restart.backoff_limit >= restart.backoff_first,
           "restart.backoff_limit is shorter than restart.backoff_first");
+  require(restart.backoff_jitter >= 0 && restart.backoff_jitter <= 1,
+          "restart.backoff_jitter must be 0 to 1");
+  require(processes.nice >= -20 && processes.nice <= 19,
+          "processes.nice is " + to_string(processes.nice) + "; it must be -20 to 19");
   return options;
+}
+
+void validate(const with& options) {
+  using std::to_string;
+  require(options.priority >= kLowestPriority && options.priority <= kHighestPriority,
+          "priority is " + to_string(options.priority) + "; it must be " + to_string(kLowestPriority) + " to " +
+              to_string(kHighestPriority));
+  require(!options.wait_limit || options.wait_limit->count() > 0,
+          "wait_limit is 0 or less; leave it out for the pool's own, or make it longer than 0");
+  require(!options.run_limit || options.run_limit->count() > 0,
+          "run_limit is 0 or less; leave it out for the pool's own, or make it longer than 0");
+  require(options.retry >= 0 && options.retry <= kMaxRetry,
+          "retry is " + to_string(options.retry) + "; it must be 0 to " + to_string(kMaxRetry));
 }
 
 }  // namespace twinpool

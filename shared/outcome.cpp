@@ -4,6 +4,8 @@
 #include <cxxabi.h>
 #include <string.h>  // sigabbrev_np
 
+#include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <memory>
@@ -22,6 +24,13 @@ std::string readable(const std::type_info& type) {
 std::string signal_name(int signal) {
   const char* name = sigabbrev_np(signal);
   return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
+}
+
+std::string readable(std::chrono::nanoseconds duration) {
+  if (duration < std::chrono::microseconds(10)) return std::to_string(duration.count()) + " ns";
+  if (duration < std::chrono::milliseconds(10)) return std::to_string(duration.count() / 1000) + " us";
+  if (duration < std::chrono::seconds(10)) return std::to_string(duration.count() / 1'000'000) + " ms";
+  return std::to_string(duration.count() / 1'000'000'000) + " s";
 }
 
 }  // namespace
@@ -68,7 +77,18 @@ std::string describe(const WorkerLoss& loss, std::string_view task_name) {
   std::string text = "worker " + std::to_string(loss.worker) + " (pid " + std::to_string(loss.pid) + ") ";
   text += loss.signal != 0 ? "was killed by " + signal_name(loss.signal)
                            : "exited with status " + std::to_string(loss.exit_status);
-  if (loss.was_running) text += " while running '" + std::string(task_name) + "'";
+  if (loss.address) {
+    std::array<char, 24> address{};
+    std::snprintf(address.data(), address.size(), "0x%llx", static_cast<unsigned long long>(*loss.address));
+    text += std::string(" at address ") + address.data();
+  }
+  if (!loss.was_running) return text;
+  text += " while running '" + std::string(task_name) + "'";
+  if (loss.attempts > 1) {
+    text += " (attempt " + std::to_string(loss.attempt) + " of " + std::to_string(loss.attempts) +
+            (loss.quarantined ? "; quarantined: it has killed too many workers)" : ")");
+  }
+  if (loss.ran.count() > 0) text += ", after " + readable(loss.ran);
   return text;
 }
 

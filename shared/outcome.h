@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
@@ -8,6 +9,7 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 /// What became of a task (C1): a value, or one of a short list of failures.
 namespace twinpool {
@@ -33,6 +35,13 @@ struct WorkerLoss {
   int signal = 0;            ///< the signal that killed it, or 0
   int exit_status = 0;       ///< its exit status when no signal killed it
   bool was_running = false;  ///< it was running this task; false: the task still waited
+  int attempt = 1;           ///< which run of the task it was, from 1
+  int attempts = 1;          ///< how many the task was allowed: 1 + retry
+  bool quarantined = false;  ///< the task has killed so many workers that it was not tried again (C5)
+  bool core_dumped = false;
+  std::optional<std::uint64_t> address = {};    ///< the memory that a SIGSEGV or SIGBUS was about
+  std::chrono::nanoseconds ran{0};         ///< from the start of this attempt; 0: not known
+  std::vector<std::string> stack_trace = {};    ///< where the worker was, innermost first; empty: not known
 };
 
 /// Why a task has no value.
@@ -88,7 +97,7 @@ class Outcome {
 [[nodiscard]] Failure failure_of_current_exception();
 
 /// One sentence for a lost worker, as reports and what() print it:
-/// "worker 2 (pid 4711) was killed by SIGSEGV while running 'parse'".
+/// "worker 2 (pid 4711) was killed by SIGSEGV at address 0x18 while running 'parse' (attempt 2 of 2), after 31 ms".
 [[nodiscard]] std::string describe(const WorkerLoss& loss, std::string_view task_name);
 
 }  // namespace twinpool

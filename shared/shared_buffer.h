@@ -25,7 +25,8 @@ struct SharedBlock {
 /// `size()` elements of one memory that tasks get by handle; no element is ever copied to reach a worker.
 ///
 /// Made by `pool.make_shared_buffer<T>(count)`, zero-filled. Copies of the handle share the memory. A task
-/// that was given a buffer keeps the memory alive until it has settled. Inside a task of the process twin the
+/// that was given a buffer keeps the memory alive until it has settled, and may return it, or a slice of it: so
+/// a large result reaches the caller without being copied. Inside a task of the process twin the
 /// handle is a view. Concurrent access is the user's to order: `std::atomic_ref` on the elements works in
 /// both twins. Threads: the handle like a shared_ptr; the elements like plain memory.
 template <typename T>
@@ -51,16 +52,25 @@ class SharedBuffer {
   [[nodiscard]] SharedBuffer slice(std::size_t first, std::size_t count) const {
     if (first > size_ || count > size_ - first)
       throw std::out_of_range("slice reaches outside its SharedBuffer");
-    return SharedBuffer(block_, data_ + first, count);
+    SharedBuffer part = *this;
+    part.data_ += first;
+    part.size_ = count;
+    return part;
   }
 
   /// The allocation behind the handle; null for an empty handle and inside a task of the process twin.
   [[nodiscard]] const std::shared_ptr<const SharedBlock>& block() const { return block_; }
 
  private:
+  friend struct Codec<SharedBuffer<T>>;
+  /// A view inside a worker process, whose shared memory begins at `memory`.
+  SharedBuffer(T* data, std::size_t size, const std::byte* memory)
+      : data_(data), size_(size), memory_(memory) {}
+
   std::shared_ptr<const SharedBlock> block_;
   T* data_ = nullptr;
   std::size_t size_ = 0;
+  const std::byte* memory_ = nullptr;
 };
 
 /// Only the place crosses: offset and length in the segment.
@@ -73,7 +83,8 @@ struct Codec<SharedBuffer<T>> {
                static_cast<std::uint64_t>(reinterpret_cast<const std::byte*>(buffer.data()) - block->data);
       out.attach(block);
     } else if (!buffer.empty()) {
-      throw std::invalid_argument("a view of a SharedBuffer cannot leave the task that it was given to");
+      // Inside a worker process: a result that is (part of) a buffer that the task was given.
+      offset = static_cast<std::uint64_t>(reinterpret_cast<const std::byte*>(buffer.data()) - buffer.memory_);
     }
     out.put<std::uint64_t>(offset);
     out.put<std::uint64_t>(buffer.size());
@@ -84,7 +95,15 @@ struct Codec<SharedBuffer<T>> {
     if (size == 0) return {};
     if (size > UINT64_MAX / sizeof(T) || offset % alignof(T) != 0)
       throw DecodeError("shared buffer is impossible");
-    return SharedBuffer<T>(nullptr, reinterpret_cast<T*>(in.shared_at(offset, size * sizeof(T))), size);
+    T* const data = reinterpret_cast<T*>(in.shared_at(offset, size * sizeof(T)));
+    if (in.blocks().empty()) return SharedBuffer<T>(data, size, in.shared_at(0, 0));
+    for (const auto& block : in.blocks()) {
+      if (offset >= block->offset && offset - block->offset <= block->bytes &&
+          size * sizeof(T) <= block->bytes - (offset - block->offset)) {
+        return SharedBuffer<T>(block, data, size);
+      }
+    }
+    throw DecodeError("a task returned a SharedBuffer that it was not given");
   }
 };
 

@@ -15,6 +15,10 @@ std::string_view name_of(WorkerState state) {
       return "busy";
     case WorkerState::kLost:
       return "lost";
+    case WorkerState::kStuck:
+      return "stuck";
+    case WorkerState::kAbsent:
+      return "absent";
     case WorkerState::kStopped:
       return "stopped";
   }

@@ -17,6 +17,8 @@ enum class WorkerState : std::uint8_t {
   kIdle,      ///< looks for a task or sleeps
   kBusy,      ///< runs a task
   kLost,      ///< dead, its replacement not there yet
+  kStuck,     ///< stopped (SIGSTOP), over a limit and still running, or longer than stuck_after on one task
+  kAbsent,    ///< not there because a dynamic pool is smaller now
   kStopped,   ///< ended with the pool
 };
 [[nodiscard]] std::string_view name_of(WorkerState state);
@@ -29,7 +31,20 @@ struct WorkerStats {
   std::uint64_t tasks = 0;           ///< finished here, with a value or an exception
   std::chrono::nanoseconds busy{0};  ///< running tasks; estimated from the sampled ones
   std::uint64_t restarts = 0;
+  std::uint64_t recycled = 0;  ///< times that a fresh worker took the place over in peace
   std::string last_death;  ///< "was killed by SIGSEGV while running 'parse'"; empty: none died here
+  std::uint64_t queued = 0;    ///< tasks in its own queue
+  Histogram waiting;  ///< as in PoolStats, of the tasks that ran here
+  Histogram running;
+};
+
+/// One function's share.
+struct FunctionStats {
+  std::string name;
+  std::uint64_t completed = 0;
+  std::uint64_t failed = 0;  ///< threw
+  Histogram waiting;  ///< of sampled tasks since the last reset
+  Histogram running;
 };
 
 /// A snapshot in which submitted = completed + failed + cancelled + timed_out + lost + rejected_later +
@@ -52,13 +67,22 @@ struct PoolStats {
   std::uint64_t worker_deaths = 0;
   std::uint64_t shared_bytes_in_use = 0;  ///< payload memory handed out now
   std::uint64_t shared_bytes_limit = 0;   ///< 0: the pool has no such memory
+  std::uint64_t retried = 0;     ///< runs after the first of tasks whose worker was lost
+  std::uint64_t recycled = 0;    ///< workers replaced in peace
+  std::uint64_t events_dropped = 0;   ///< events that came faster than the callback took them
+  std::uint64_t event_failures = 0;   ///< callbacks that threw
+  std::uint64_t bytes_copied = 0;  ///< arguments and results written into and read out of shared memory
+  bool paused = false;
   std::vector<WorkerStats> workers;
+  std::vector<FunctionStats> functions;  ///< those that have run, in the order of their registration
 
   Histogram waiting;  ///< accepted until begun, of sampled tasks since the last reset
   Histogram running;  ///< begun until settled, of the same tasks
 
   /// Workers that are there and can run tasks.
   [[nodiscard]] int workers_alive() const;
+  /// Adds another pool's numbers; workers and functions of both are listed, those of one name as one function.
+  void merge(const PoolStats& other);
 };
 
 }  // namespace twinpool

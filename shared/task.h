@@ -7,6 +7,7 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -54,10 +55,14 @@ struct TaskType {
   void (*destroy_args)(void* args) noexcept;
   /// Runs in place: may move out of `args` (which stay to be destroyed), constructs the result at `result`.
   /// Throws what the task throws, and then nothing was constructed.
-  void (*run)(void* args, void* result);
+  void (*run)(void* args, void* result, const std::stop_token& stop);
 
   /// Decodes the arguments, runs, encodes the result into memory from the sink. Throws what the task throws.
-  void (*run_encoded)(Reader& args, ResultSink& result);
+  void (*run_encoded)(Reader& args, ResultSink& result, const std::stop_token& stop);
+
+  /// Its first parameter is a std::stop_token: it can see that it is asked to stop (C8). Others get one that
+  /// nobody looks at.
+  bool takes_stop_token;
 };
 
 /// The functions that this program can run in a worker, in the order in which their registration ran.
@@ -101,6 +106,19 @@ struct Signature<R (C::*)(P...) const> : Signature<R (*)(P...)> {};
 template <typename R, typename C, typename... P>
 struct Signature<R (C::*)(P...) const noexcept> : Signature<R (*)(P...)> {};
 
+/// A std::stop_token as first parameter comes from the pool, not from the caller.
+template <typename P>
+struct WithoutToken {
+  static constexpr bool kTakesToken = false;
+  using Rest = P;
+};
+template <typename First, typename... P>
+  requires std::is_same_v<std::remove_cvref_t<First>, std::stop_token>
+struct WithoutToken<std::tuple<First, P...>> {
+  static constexpr bool kTakesToken = true;
+  using Rest = std::tuple<P...>;
+};
+
 template <auto Fn>
 constexpr auto signature_of() {
   using F = decltype(Fn);
@@ -138,10 +156,6 @@ using HeldType = typename Held<P>::Type;
 template <typename P>
 inline constexpr bool kIsView = !std::is_same_v<HeldType<P>, std::remove_cvref_t<P>>;
 
-template <typename T>
-inline constexpr bool kIsSharedBuffer = false;
-template <typename T>
-inline constexpr bool kIsSharedBuffer<SharedBuffer<T>> = true;
 template <typename T>
 inline constexpr bool kIsAnyView = std::is_same_v<T, std::string_view>;
 template <typename T, std::size_t N>
@@ -183,7 +197,6 @@ constexpr void check_result() {
   static_assert(!std::is_pointer_v<T>, "twinpool: a task cannot return a pointer; return a value.");
   static_assert(!kIsAnyView<T>,
                 "twinpool: a task cannot return a view of what dies with it; return a container.");
-  static_assert(!kIsSharedBuffer<T>, "twinpool: write into a SharedBuffer that the task was given instead.");
   static_assert(std::is_void_v<R> || std::is_pointer_v<T> || kIsAnyView<T> || Encodable<T>,
                 "twinpool: a task's result cannot be encoded. Specialise twinpool::Codec<T> for it, or set "
                 "twinpool::kFlat<T> when its bytes alone are its value (see shared/codec.h).");
@@ -222,11 +235,11 @@ inline constexpr ResultType kResultType{
         },
 };
 
-template <auto Fn, typename R, typename Parameters>
+template <auto Fn, bool TakesToken, typename R, typename Parameters>
 struct Task;
 
-template <auto Fn, typename R, typename... P>
-struct Task<Fn, R, std::tuple<P...>> {
+template <auto Fn, bool TakesToken, typename R, typename... P>
+struct Task<Fn, TakesToken, R, std::tuple<P...>> {
   using Result = std::conditional_t<std::is_void_v<R>, Unit, std::remove_cvref_t<R>>;
   using Arguments = std::tuple<HeldType<P>...>;
 
@@ -236,17 +249,28 @@ struct Task<Fn, R, std::tuple<P...>> {
     return true;
   }
 
-  template <std::size_t... I>
-  static Result call(Arguments& held, std::index_sequence<I...>) {
+  template <typename... A>
+  static Result invoke(const std::stop_token& stop, A&&... arguments) {
+    const auto call = [&]() -> R {
+      if constexpr (TakesToken) {
+        return Fn(stop, std::forward<A>(arguments)...);
+      } else {
+        return Fn(std::forward<A>(arguments)...);
+      }
+    };
     if constexpr (std::is_void_v<R>) {
-      Fn(pass<P>(std::get<I>(held))...);
+      call();
       return Unit{};
     } else {
-      return Fn(pass<P>(std::get<I>(held))...);
+      return call();
     }
   }
-  static void run(void* args, void* result) {
-    ::new (result) Result(call(*static_cast<Arguments*>(args), std::index_sequence_for<P...>{}));
+  template <std::size_t... I>
+  static Result call(Arguments& held, const std::stop_token& stop, std::index_sequence<I...>) {
+    return invoke(stop, pass<P>(std::get<I>(held))...);
+  }
+  static void run(void* args, void* result, const std::stop_token& stop) {
+    ::new (result) Result(call(*static_cast<Arguments*>(args), stop, std::index_sequence_for<P...>{}));
   }
 
   /// What a parameter is decoded as: views look into the segment itself.
@@ -272,15 +296,10 @@ struct Task<Fn, R, std::tuple<P...>> {
       return std::move(value);
     }
   }
-  static void run_encoded(Reader& in, ResultSink& sink) {
+  static void run_encoded(Reader& in, ResultSink& sink, const std::stop_token& stop) {
     std::tuple<Decoded<P>...> decoded{decode<P>(in)...};
     const Result result = [&]<std::size_t... I>(std::index_sequence<I...>)->Result {
-      if constexpr (std::is_void_v<R>) {
-        Fn(pass_decoded<P>(std::get<I>(decoded))...);
-        return Unit{};
-      } else {
-        return Fn(pass_decoded<P>(std::get<I>(decoded))...);
-      }
+      return invoke(stop, pass_decoded<P>(std::get<I>(decoded))...);
     }
     (std::index_sequence_for<P...>{});
     if constexpr (std::is_same_v<Result, Unit>) {
@@ -309,13 +328,16 @@ struct Task<Fn, R, std::tuple<P...>> {
       .destroy_args = [](void* args) noexcept { static_cast<Arguments*>(args)->~Arguments(); },
       .run = &run,
       .run_encoded = &run_encoded,
+      .takes_stop_token = TakesToken,
   };
   static inline const std::uint32_t sequence = TaskRegistry::add(&kType);
 };
 
 template <auto Fn>
-using TaskOf = Task<Fn, typename decltype(signature_of<Fn>())::Result,
-                    typename decltype(signature_of<Fn>())::Parameters>;
+using ParametersOf = WithoutToken<typename decltype(signature_of<Fn>())::Parameters>;
+template <auto Fn>
+using TaskOf = Task<Fn, ParametersOf<Fn>::kTakesToken, typename decltype(signature_of<Fn>())::Result,
+                    typename ParametersOf<Fn>::Rest>;
 
 /// Writes an argument as the held type's bytes, without building the held value where it need not exist.
 template <typename H, typename A>

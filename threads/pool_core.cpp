@@ -14,7 +14,7 @@ constexpr std::uint64_t kAlwaysSampled = 4096;  // see Timing::kSampled
 constexpr std::uint64_t kSampleOneIn = 16;
 
 std::uint64_t limit_of(const PoolOptions& options) {
-  return static_cast<std::uint64_t>(options.workers) + options.queue_capacity;
+  return static_cast<std::uint64_t>(options.workers.max) + options.queue_capacity;
 }
 
 }  // namespace
@@ -23,11 +23,11 @@ PoolCore::PoolCore(const PoolOptions& options)
     : options_(options),
       ring_(limit_of(options)),
       arena_(*this),
-      admission_(limit_of(options), static_cast<std::uint64_t>(options.workers)),
-      parking_(options.workers),
-      workers_there_(static_cast<std::uint32_t>(options.workers)),
+      admission_(limit_of(options), static_cast<std::uint64_t>(options.workers.max)),
+      parking_(options.workers.max),
+      workers_there_(static_cast<std::uint32_t>(options.workers.max)),
       shared_bytes_(std::make_shared<std::atomic<std::uint64_t>>(0)) {
-  for (int i = 0; i < options.workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
+  for (int i = 0; i < options.workers.max; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
 }
 
 void PoolCore::drop_references(std::int64_t count) noexcept {

@@ -91,7 +91,7 @@ std::uint32_t TaskSlot::run() noexcept {
   void* const args = memory();
   std::uint32_t bits = kValue;
   try {
-    type_->run(args, result());
+    type_->run(args, result(), {});
   } catch (...) {
     failure_ = describe_current_exception();
     bits = kFailed;

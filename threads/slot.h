@@ -57,6 +57,11 @@ class alignas(64) TaskSlot final : public TaskState {
   [[nodiscard]] std::optional<TaskTiming> timing() const noexcept override;
   [[nodiscard]] std::optional<Failure> take(const ResultType& type, void* to) override;
   void release() noexcept override { drop(0); }
+  bool cancel() noexcept override { return false; }
+  void when_settled(Continuation& continuation) noexcept override {
+    (void)wait_until(std::nullopt);
+    continuation.settled();
+  }
 
   // The submitter's side.
   /// Makes the slot hold `call`. Errors: what copying an argument throws; the slot is then as before.

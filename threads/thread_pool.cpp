@@ -36,8 +36,8 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::start_workers() {
-  threads_.reserve(static_cast<std::size_t>(options_.workers));
-  for (int i = 0; i < options_.workers; ++i) {
+  threads_.reserve(static_cast<std::size_t>(options_.workers.max));
+  for (int i = 0; i < options_.workers.max; ++i) {
     core_.add_reference();
     try {
       threads_.emplace_back([&core = core_, i] {
@@ -47,7 +47,7 @@ void ThreadPool::start_workers() {
     } catch (const std::system_error& error) {
       core_.drop_references(1);
       throw std::system_error(error.code(), "cannot start the thread of worker " + std::to_string(i + 1) +
-                                                " of " + std::to_string(options_.workers));
+                                                " of " + std::to_string(options_.workers.max));
     } catch (...) {  // no memory for the thread's state
       core_.drop_references(1);
       throw;
@@ -70,7 +70,7 @@ Guarantees ThreadPool::guarantees() const {
 PoolStats ThreadPool::stats() const { return core_.stats(); }
 void ThreadPool::reset_latency() { core_.reset_latency(); }
 
-std::optional<SubmitError> ThreadPool::enqueue(const Call& call, TaskState*& accepted) {
+std::optional<SubmitError> ThreadPool::enqueue(const Call& call, const with* /*options*/, TaskState*& accepted) {
   return core_.submit(call, accepted);
 }
 
@@ -96,7 +96,7 @@ bool ThreadPool::stop(std::chrono::nanoseconds limit) {
   const bool all_left = core_.wait_for_workers(deadline_after(limit));
   if (!all_left) core_.abandon_running();
   ended_ = true;
-  for (int i = 0; i < options_.workers; ++i) {
+  for (int i = 0; i < options_.workers.max; ++i) {
     if (!all_left && core_.stuck(i)) {
       threads_[static_cast<std::size_t>(i)].detach();
       ended_ = false;

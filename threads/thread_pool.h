@@ -33,9 +33,15 @@ class ThreadPool final : public Pool {
   void reset_latency() override;
   bool drain(std::chrono::nanoseconds limit) override;
   bool stop(std::chrono::nanoseconds limit) override;
+  std::size_t cancel_queued() override { return 0; }
+  void pause() override {}
+  void resume() override {}
+  bool reload(std::chrono::nanoseconds) override { return true; }
+  void resize(WorkerRange) override {}
+  [[nodiscard]] std::string scoreboard_path() const override { return {}; }
 
  private:
-  std::optional<SubmitError> enqueue(const Call& call, TaskState*& accepted) override;
+  std::optional<SubmitError> enqueue(const Call& call, const with* options, TaskState*& accepted) override;
   std::shared_ptr<const SharedBlock> allocate_shared(std::size_t bytes) override;
   void start_workers();
   void join_workers();
