@@ -195,7 +195,8 @@ TEST_P(Conformance, C8_AStopTokenThatOutlivesItsTasksCancelsNoLaterOne) {
 
 TEST_P(Conformance, C8_CancelsThatRaceWithTheirTasksSettleThemOnce) {
   constexpr std::uint64_t kTasks = 3000;
-  const auto pool = make({.workers = 2, .queue_capacity = 64, .when_full = WhenFull::kBlock, .block_limit = kPatience});
+  const auto pool =
+      make({.workers = 2, .queue_capacity = 64, .when_full = WhenFull::kBlock, .block_limit = kPatience});
   const auto runs = pool->make_shared_buffer<std::uint32_t>(kTasks);
   std::uint64_t values = 0;
   std::uint64_t cancelled = 0;

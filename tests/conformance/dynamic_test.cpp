@@ -8,7 +8,8 @@
 #include "tests/conformance/event_log.h"
 #include "tests/conformance/notebook.h"
 
-/// Dynamic pools (PoolOptions::workers, Pool::resize): grow when a task would wait, shrink when idle, lose nothing.
+/// Dynamic pools (PoolOptions::workers, Pool::resize): grow when a task would wait, shrink when idle, lose
+/// nothing.
 namespace twinpool::conformance {
 namespace {
 
@@ -55,8 +56,7 @@ TEST_P(Conformance, Dynamic_ATaskThatWaitsBehindBusyWorkersStartsOne) {
 
 TEST_P(Conformance, Dynamic_IdleWorkersLeaveInPeaceAndComeBackWhenNeeded) {
   EventLog log;
-  const auto pool =
-      make({.workers = {1, 3}, .idle_timeout = milliseconds(10), .on_event = log.callback()});
+  const auto pool = make({.workers = {1, 3}, .idle_timeout = milliseconds(10), .on_event = log.callback()});
   for (std::size_t round = 1; round <= 3; ++round) {
     Gate gate(*pool);
     std::vector<Future<std::uint32_t>> futures;
@@ -132,7 +132,8 @@ TEST_P(Conformance, Dynamic_AFixedPoolCanBeMadeSmallerAndLargerAgain) {
 
 TEST_P(Conformance, Dynamic_AnImpossibleResizeIsRefusedInWordsAndChangesNothing) {
   const auto pool = make({.workers = {1, 3}});
-  for (const auto impossible : {WorkerRange(1, 4), WorkerRange(3, 2), WorkerRange(-1, 2), WorkerRange(0, 3)}) {
+  for (const auto impossible :
+       {WorkerRange(1, 4), WorkerRange(3, 2), WorkerRange(-1, 2), WorkerRange(0, 3)}) {
     try {
       pool->resize(impossible);
       ADD_FAILURE() << impossible.min << " to " << impossible.max << " was accepted";
@@ -144,7 +145,8 @@ TEST_P(Conformance, Dynamic_AnImpossibleResizeIsRefusedInWordsAndChangesNothing)
 }
 
 TEST_P(Conformance, Dynamic_ResizesUnderLoadLoseNothing) {
-  const auto pool = make({.workers = {1, 4}, .queue_capacity = 64, .when_full = WhenFull::kBlock, .block_limit = kPatience});
+  const auto pool = make(
+      {.workers = {1, 4}, .queue_capacity = 64, .when_full = WhenFull::kBlock, .block_limit = kPatience});
   std::atomic<bool> done{false};
   std::thread resizer([&] {
     for (int size = 1; !done; size = size % 4 + 1) {

@@ -5,7 +5,8 @@
 
 #include "tests/conformance/notebook.h"
 
-/// C7: separate limits for waiting and running; a task over one settles as timed_out, others are not concerned.
+/// C7: separate limits for waiting and running; a task over one settles as timed_out, others are not
+/// concerned.
 namespace twinpool::conformance {
 namespace {
 

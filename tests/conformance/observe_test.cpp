@@ -32,7 +32,8 @@ const FunctionStats* function_named(const PoolStats& stats, const std::string& n
   return nullptr;
 }
 std::uint64_t outcomes(const PoolStats& stats) {
-  return stats.completed + stats.failed + stats.cancelled + stats.timed_out + stats.lost + stats.rejected_later;
+  return stats.completed + stats.failed + stats.cancelled + stats.timed_out + stats.lost +
+         stats.rejected_later;
 }
 
 TEST_P(Conformance, Events_TellALifeInItsOrder) {
@@ -62,7 +63,8 @@ TEST_P(Conformance, Events_TellALifeInItsOrder) {
 }
 
 TEST_P(Conformance, Events_ACallbackThatThrowsIsCountedAndHarmsNothing) {
-  const auto pool = make({.workers = 2, .on_event = [](const Event&) { throw std::runtime_error("not now"); }});
+  const auto pool =
+      make({.workers = 2, .on_event = [](const Event&) { throw std::runtime_error("not now"); }});
   for (int i = 0; i < 100; ++i) ASSERT_EQ(value_of(pool->submit<doubled>(i)), 2 * i);
   EXPECT_TRUE(eventually([&] { return pool->stats().event_failures >= 4; }));  // two started, two ready
   EXPECT_EQ(pool->stats().worker_deaths, 0U);

@@ -118,7 +118,8 @@ TEST_P(Conformance, C6_EachPriorityWakesSleepingWorkers) {
 TEST_P(Conformance, C6_TasksOfAllPrioritiesFromManyThreadsRunOnceEach) {
   constexpr std::uint64_t kThreads = 3;
   constexpr std::uint64_t kEach = 1500;
-  const auto pool = make({.workers = 3, .queue_capacity = 64, .when_full = WhenFull::kBlock, .block_limit = kPatience});
+  const auto pool =
+      make({.workers = 3, .queue_capacity = 64, .when_full = WhenFull::kBlock, .block_limit = kPatience});
   const auto runs = pool->make_shared_buffer<std::uint32_t>(kThreads * kEach);
   std::vector<std::thread> submitters;
   for (std::uint64_t t = 0; t < kThreads; ++t) {

@@ -199,7 +199,8 @@ TEST_P(Conformance, Recycling_ARunningTaskIsNeverCutShort) {
   auto running = pool->submit<worker_id_past_gate>(gate.words());
   ASSERT_TRUE(gate.wait_entered(1));
   auto limited = pool->submit<worker_id>(with{.priority = -1, .wait_limit = milliseconds(60)});
-  static_cast<void>(outcome_of(limited));  // twelve times the age has passed, or a fresh worker was there to run it
+  static_cast<void>(
+      outcome_of(limited));  // twelve times the age has passed, or a fresh worker was there to run it
   EXPECT_FALSE(running.ready());
   gate.open();
   EXPECT_GT(value_of(running), 0);

@@ -30,8 +30,8 @@ struct Seen {
   std::atomic<int> failing;
 };
 Seen& seen() {
-  static Seen* const memory = new (
-      mmap(nullptr, sizeof(Seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) Seen();
+  static Seen* const memory =
+      new (mmap(nullptr, sizeof(Seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) Seen();
   return *memory;
 }
 [[maybe_unused]] const Seen& kMadeEarly = seen();

@@ -73,7 +73,8 @@ TEST_P(Conformance, C14_AReturnedBufferKeepsItsMemoryAlive) {
 TEST_P(Conformance, C14_AReturnedBufferThatNobodyTakesIsGivenBack) {
   const auto pool = make({.workers = 1});
   for (int i = 0; i < 50; ++i) {
-    static_cast<void>(pool->submit<filled>(pool->make_shared_buffer<std::uint64_t>(10'000), std::uint64_t{3}));
+    static_cast<void>(
+        pool->submit<filled>(pool->make_shared_buffer<std::uint64_t>(10'000), std::uint64_t{3}));
   }
   ASSERT_TRUE(eventually([&] { return pool->stats().pending == 0; }));
   EXPECT_TRUE(eventually([&] { return pool->stats().shared_bytes_in_use == 0; }));

@@ -10,7 +10,8 @@
 
 #include "tests/conformance/notebook.h"
 
-/// C6, where workers have queues of their own: who is chosen, who may take it, and that nothing is left lying.
+/// C6, where workers have queues of their own: who is chosen, who may take it, and that nothing is left
+/// lying.
 namespace twinpool::conformance {
 namespace {
 
@@ -38,9 +39,9 @@ bool is_weighted(Strategy strategy) {
 }
 
 TEST_P(Conformance, C6_EveryStrategyRunsEveryTaskWithAndWithoutStealing) {
-  for (const auto strategy :
-       {Strategy::kSharedQueue, Strategy::kRoundRobin, Strategy::kWeightedRoundRobin,
-        Strategy::kInterleavedWeightedRoundRobin, Strategy::kLeastUsed, Strategy::kLeastBusy, Strategy::kFairShare}) {
+  for (const auto strategy : {Strategy::kSharedQueue, Strategy::kRoundRobin, Strategy::kWeightedRoundRobin,
+                              Strategy::kInterleavedWeightedRoundRobin, Strategy::kLeastUsed,
+                              Strategy::kLeastBusy, Strategy::kFairShare}) {
     for (const bool stealing : {true, false}) {
       SCOPED_TRACE(std::string(name_of(strategy)) + (stealing ? " stealing" : ""));
       const auto weights = is_weighted(strategy) ? std::vector<int>{3, 1, 2} : std::vector<int>{};
@@ -119,7 +120,8 @@ TEST_P(Conformance, C6_WithoutStealingATaskWaitsForTheWorkerThatWasChosen) {
 }
 
 TEST_P(Conformance, C6_WithStealingNoWorkerIsIdleWhileAnotherOnesTaskWaits) {
-  const auto pool = make({.workers = 2, .dispatch = by_rule([](std::span<const WorkerLoad>) { return 0; }, true)});
+  const auto pool =
+      make({.workers = 2, .dispatch = by_rule([](std::span<const WorkerLoad>) { return 0; }, true)});
   Gate gate(*pool);
   auto held = pool->submit<worker_id_past_gate>(gate.words());
   ASSERT_TRUE(gate.wait_entered(1));
@@ -132,13 +134,14 @@ TEST_P(Conformance, C6_WithStealingNoWorkerIsIdleWhileAnotherOnesTaskWaits) {
 TEST_P(Conformance, C6_ACustomRuleSeesOneLoadAWorker) {
   std::mutex mutex;
   std::vector<std::vector<WorkerLoad>> seen;
-  const auto pool = make({.workers = 2, .dispatch = by_rule(
-                                            [&](std::span<const WorkerLoad> loads) {
-                                              const std::lock_guard lock(mutex);
-                                              seen.emplace_back(loads.begin(), loads.end());
-                                              return static_cast<int>(seen.size() % 2);
-                                            },
-                                            false)});
+  const auto pool = make({.workers = 2,
+                          .dispatch = by_rule(
+                              [&](std::span<const WorkerLoad> loads) {
+                                const std::lock_guard lock(mutex);
+                                seen.emplace_back(loads.begin(), loads.end());
+                                return static_cast<int>(seen.size() % 2);
+                              },
+                              false)});
   Gate gate(*pool);
   std::vector<Future<int>> futures;
   for (int i = 0; i < 2; ++i) futures.push_back(pool->submit<worker_id_past_gate>(gate.words()));
@@ -159,26 +162,28 @@ TEST_P(Conformance, C6_ACustomRuleSeesOneLoadAWorker) {
 
 TEST_P(Conformance, C6_ACustomRuleThatThrowsOrGivesNonsenseLosesNothing) {
   int turn = 0;
-  const auto pool = make({.workers = 2, .dispatch = by_rule(
-                                            [&](std::span<const WorkerLoad>) -> int {
-                                              switch (turn++ % 4) {
-                                                case 0:
-                                                  throw std::runtime_error("no idea");
-                                                case 1:
-                                                  return 2;
-                                                case 2:
-                                                  return -1;
-                                                default:
-                                                  return 1'000'000'000;
-                                              }
-                                            },
-                                            false)});
+  const auto pool = make({.workers = 2,
+                          .dispatch = by_rule(
+                              [&](std::span<const WorkerLoad>) -> int {
+                                switch (turn++ % 4) {
+                                  case 0:
+                                    throw std::runtime_error("no idea");
+                                  case 1:
+                                    return 2;
+                                  case 2:
+                                    return -1;
+                                  default:
+                                    return 1'000'000'000;
+                                }
+                              },
+                              false)});
   Gate gate(*pool);
   auto held = pool->submit<worker_id_past_gate>(gate.words());
   ASSERT_TRUE(gate.wait_entered(1));
   std::vector<Future<int>> futures;
   for (int i = 0; i < 40; ++i) futures.push_back(pool->submit<worker_id>());
-  EXPECT_THAT(tasks_per_worker(futures), SizeIs(1)) << "they wait in the shared queue, where the free worker is";
+  EXPECT_THAT(tasks_per_worker(futures), SizeIs(1))
+      << "they wait in the shared queue, where the free worker is";
 }
 
 TEST_P(Conformance, C6_TasksOfOneKeyGoToOneWorker) {
