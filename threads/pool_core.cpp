@@ -6,6 +6,7 @@
 #include <new>
 
 #include "shared/futex.h"
+#include "threads/staff.h"
 
 namespace twinpool::threads {
 namespace {
@@ -24,10 +25,23 @@ PoolCore::PoolCore(const PoolOptions& options)
       ring_(limit_of(options)),
       arena_(*this),
       admission_(limit_of(options), static_cast<std::uint64_t>(options.workers.max)),
-      parking_(options.workers.max),
-      workers_there_(static_cast<std::uint32_t>(options.workers.max)),
-      shared_bytes_(std::make_shared<std::atomic<std::uint64_t>>(0)) {
-  for (int i = 0; i < options.workers.max; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
+      parking_(Staff::places_of(options)),
+      shared_bytes_(std::make_shared<std::atomic<std::uint64_t>>(0)),
+      events_(options.on_event) {
+  dynamic_.store(options.workers.dynamic(), std::memory_order_relaxed);
+  workers_.resize(static_cast<std::size_t>(Staff::places_of(options)));
+  make_place(options.workers.max - 1);
+  staff_ = std::make_unique<Staff>(*this, options_);
+}
+
+PoolCore::~PoolCore() = default;
+
+void PoolCore::make_place(int place) {
+  for (int i = places_.load(std::memory_order_relaxed); i <= place; ++i) {
+    workers_[static_cast<std::size_t>(i)] = std::make_unique<Worker>(*this, i);
+    // Whoever sees what a worker here has done sees the place, too.
+    places_.store(i + 1, std::memory_order_seq_cst);
+  }
 }
 
 void PoolCore::drop_references(std::int64_t count) noexcept {
@@ -51,10 +65,10 @@ std::uint64_t PoolCore::tasks_per_sample() const noexcept {
 }
 
 std::uint64_t PoolCore::settled() const noexcept {
-  std::uint64_t sum = rejected_.load(std::memory_order_seq_cst);
-  for (const auto& worker : workers_) {
-    sum += worker->counts().completed.load(std::memory_order_seq_cst);
-    sum += worker->counts().failed.load(std::memory_order_seq_cst);
+  std::uint64_t sum = rejected_.load(std::memory_order_seq_cst) + lost_.load(std::memory_order_seq_cst);
+  for (int i = 0, count = workers(); i < count; ++i) {
+    sum += worker(i).counts().completed.load(std::memory_order_seq_cst);
+    sum += worker(i).counts().failed.load(std::memory_order_seq_cst);
   }
   return sum;
 }
@@ -92,6 +106,10 @@ TaskSlot& PoolCore::make_slot(const Call& call, std::uint64_t sequence) {
 std::optional<SubmitError> PoolCore::submit(const Call& call, TaskState*& accepted) {
   Worker* worker = Worker::current();
   if (worker != nullptr && &worker->core() != this) worker = nullptr;
+  if (hopeless_.load(std::memory_order_relaxed)) {
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    return SubmitError::kDegraded;
+  }
   std::uint64_t sequence = 0;
   bool run_here = false;
   const auto answer = admit(worker != nullptr, sequence, run_here);
@@ -109,7 +127,57 @@ std::optional<SubmitError> PoolCore::submit(const Call& call, TaskState*& accept
   }
   // The pool was stopped after the task had been admitted: whoever emptied the queues may have missed it.
   if (!parking_.published()) reject_queued();
+  task_waits();
+  if (hopeless_.load(std::memory_order_seq_cst)) lose_queued();  // pairs with lose_hope
   return std::nullopt;
+}
+
+void PoolCore::grow() noexcept { staff_->task_waits(); }
+
+std::uint64_t PoolCore::waiting() const noexcept {
+  std::uint64_t begun = settled();
+  for (int i = 0, count = workers(); i < count; ++i) begun += worker(i).busy_on(-1) ? 1 : 0;
+  const std::uint64_t accepted = admission_.accepted();
+  return accepted > begun ? accepted - begun : 0;
+}
+
+void PoolCore::lose_hope(const std::string& why) noexcept {
+  {
+    const std::lock_guard lock(hope_);
+    why_hopeless_ = why;
+  }
+  // A submitter publishes its task and then looks at this; this is stored before the queues are emptied.
+  hopeless_.store(true, std::memory_order_seq_cst);
+  lose_queued();
+}
+
+void PoolCore::lose_queued() noexcept {
+  while (ring_.has_item()) {
+    if (TaskSlot* const slot = ring_.pop()) lose(*slot);
+  }
+  for (int i = 0, count = workers(); i < count; ++i) {
+    while (worker(i).deque().has_item()) {
+      if (TaskSlot* const slot = worker(i).deque().steal()) lose(*slot);
+    }
+  }
+}
+
+void PoolCore::lose(TaskSlot& slot) noexcept {
+  slot.drop_arguments();
+  {
+    const std::lock_guard lock(hope_);
+    slot.lose(why_hopeless_);
+  }
+  if ((slot.word() & slot_bits::kSampled) != 0) slot.times().settled_ns = now_ns();
+  lost_.fetch_add(1, std::memory_order_seq_cst);
+  const std::uint32_t before = slot.finish(slot_bits::kFailed);
+  if ((before & slot_bits::kAbandoned) != 0) lost_.fetch_sub(1, std::memory_order_seq_cst);  // counted there
+  if ((before & slot_bits::kHeld) == 0) {
+    slot.clear(slot_bits::kFailed);
+    arena_.give_back(slot);
+  }
+  admission_.settler_idle();
+  announce();
 }
 
 TaskSlot* PoolCore::steal(int thief) noexcept {
@@ -122,14 +190,14 @@ TaskSlot* PoolCore::steal(int thief) noexcept {
 
 bool PoolCore::has_task() const noexcept {
   if (ring_.has_item()) return true;
-  for (const auto& worker : workers_) {
-    if (worker->deque().has_item()) return true;
+  for (int i = 0, count = workers(); i < count; ++i) {
+    if (worker(i).deque().has_item()) return true;
   }
   return false;
 }
 
 bool PoolCore::busy_on(int cpu, int but) const noexcept {
-  for (int i = 0; i < workers(); ++i) {
+  for (int i = 0, count = workers(); i < count; ++i) {
     if (i != but && worker(i).busy_on(cpu)) return true;
   }
   return false;
@@ -199,15 +267,17 @@ void PoolCore::reject_queued() noexcept {
   while (ring_.has_item()) {
     if (TaskSlot* const slot = ring_.pop()) reject(*slot);
   }
-  for (const auto& worker : workers_) {
-    while (worker->deque().has_item()) {
-      if (TaskSlot* const slot = worker->deque().steal()) reject(*slot);
+  for (int i = 0, count = workers(); i < count; ++i) {
+    while (worker(i).deque().has_item()) {
+      if (TaskSlot* const slot = worker(i).deque().steal()) reject(*slot);
     }
   }
 }
 
 void PoolCore::abandon_running() {
-  for (const auto& worker : workers_) static_cast<void>(worker->running());  // see Worker::execute
+  for (int i = 0, count = workers(); i < count; ++i) {
+    static_cast<void>(worker(i).running());  // see Worker::execute
+  }
   arena_.for_each([this](TaskSlot& slot) {
     if ((slot.word() & slot_bits::kFinished) != 0) return;
     rejected_.fetch_add(1, std::memory_order_seq_cst);
@@ -240,17 +310,18 @@ bool PoolCore::wait_for_workers(std::optional<Clock::time_point> deadline) {
 
 void PoolCore::read_settled(PoolStats& stats) const noexcept {
   stats.rejected_later = rejected_.load(std::memory_order_seq_cst);
+  stats.lost = lost_.load(std::memory_order_seq_cst);
   stats.completed = stats.failed = 0;
-  for (const auto& worker : workers_) {
-    stats.completed += worker->counts().completed.load(std::memory_order_seq_cst);
-    stats.failed += worker->counts().failed.load(std::memory_order_seq_cst);
+  for (int i = 0, count = workers(); i < count; ++i) {
+    stats.completed += worker(i).counts().completed.load(std::memory_order_seq_cst);
+    stats.failed += worker(i).counts().failed.load(std::memory_order_seq_cst);
   }
 }
 
 PoolStats PoolCore::stats() const {
   PoolStats stats;
   read_settled(stats);
-  const auto settled_seen = [&] { return stats.completed + stats.failed + stats.rejected_later; };
+  const auto settled_seen = [&] { return stats.completed + stats.failed + stats.rejected_later + stats.lost; };
   // What has settled is read first, so it cannot be more than what was accepted. When it has not changed
   // after that either, both numbers held at one moment; under load that may need some tries.
   std::uint64_t accepted = admission_.accepted();
@@ -262,14 +333,14 @@ PoolStats PoolCore::stats() const {
     accepted = admission_.accepted();
   }
   const std::lock_guard lock(latency_);
-  for (const auto& worker : workers_) {
-    stats.workers.push_back(worker->stats());
-    worker->add_latency(stats.waiting, stats.running);
-  }
+  for (int i = 0, count = workers(); i < count; ++i) worker(i).add_latency(stats.waiting, stats.running);
+  staff_->add_stats(stats);
   // Only a task that stop() and its worker settle at this very moment counts for an instant on both sides.
   stats.pending = accepted > settled_seen() ? accepted - settled_seen() : 0;
   stats.submitted = settled_seen() + stats.pending;
   stats.refused = refused_.load(std::memory_order_relaxed);
+  stats.events_dropped = events_.dropped();
+  stats.event_failures = events_.failures();
   stats.shared_bytes_in_use = shared_bytes_->load(std::memory_order_relaxed);
   stats.waiting = stats.waiting.since(waiting_before_);
   stats.running = stats.running.since(running_before_);
@@ -280,7 +351,8 @@ void PoolCore::reset_latency() {
   const std::lock_guard lock(latency_);
   waiting_before_ = {};
   running_before_ = {};
-  for (const auto& worker : workers_) worker->add_latency(waiting_before_, running_before_);
+  for (int i = 0, count = workers(); i < count; ++i) worker(i).add_latency(waiting_before_, running_before_);
+  staff_->reset_latency();
 }
 
 std::shared_ptr<const SharedBlock> PoolCore::allocate_shared(std::size_t bytes) {

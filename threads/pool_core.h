@@ -6,8 +6,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
+#include "shared/event_queue.h"
 #include "shared/options.h"
 #include "shared/pool.h"
 #include "threads/admission.h"
@@ -19,6 +21,8 @@
 /// What a pool, its worker threads and the Futures of its tasks share, and what lives until the last of them
 /// is gone.
 namespace twinpool::threads {
+
+class Staff;
 
 [[nodiscard]] inline std::int64_t now_ns() noexcept {
   return std::chrono::nanoseconds(Clock::now().time_since_epoch()).count();
@@ -63,8 +67,29 @@ class PoolCore {
   [[nodiscard]] TaskRing<TaskSlot>& ring() { return ring_; }
   [[nodiscard]] Parking& parking() { return parking_; }
   [[nodiscard]] Admission& admission() { return admission_; }
-  [[nodiscard]] Worker& worker(int index) const { return *workers_[static_cast<std::size_t>(index)]; }
-  [[nodiscard]] int workers() const { return static_cast<int>(workers_.size()); }
+  [[nodiscard]] Worker& worker(int place) const { return *workers_[static_cast<std::size_t>(place)]; }
+  /// Places that exist, from 0: first one a seat, more once workers have been replaced.
+  [[nodiscard]] int workers() const { return places_.load(std::memory_order_seq_cst); }
+  /// Makes the places up to this one. Threads: one at a time. Errors: std::bad_alloc.
+  void make_place(int place);
+  [[nodiscard]] const PoolOptions& options() const { return options_; }
+  [[nodiscard]] Staff& staff() const { return *staff_; }
+  [[nodiscard]] EventQueue& events() { return events_; }
+  /// A task was published that no free worker may see to: a dynamic pool may grow.
+  void task_waits() noexcept {
+    if (dynamic_.load(std::memory_order_relaxed) && !parking_.somebody_free()) grow();
+  }
+  /// When a worker that goes to sleep now has slept long enough to leave; none: never.
+  [[nodiscard]] std::optional<Clock::time_point> idle_deadline() const {
+    if (!dynamic_.load(std::memory_order_relaxed)) return std::nullopt;
+    return Clock::now() + options_.idle_timeout;
+  }
+  void set_dynamic(bool dynamic) noexcept { dynamic_.store(dynamic, std::memory_order_relaxed); }
+  /// Accepted tasks that nobody runs. A hint.
+  [[nodiscard]] std::uint64_t waiting() const noexcept;
+  /// No worker is left and none can be made: what waits settles as worker_lost, submissions are refused.
+  void lose_hope(const std::string& why) noexcept;
+  void regain_hope() noexcept { hopeless_.store(false, std::memory_order_seq_cst); }
   [[nodiscard]] TaskSlot* steal(int thief) noexcept;
   [[nodiscard]] bool has_task() const noexcept;
   /// Whether a worker other than `but` is busy, on `cpu` (-1: anywhere). A hint.
@@ -79,7 +104,9 @@ class PoolCore {
   void reject(TaskSlot& slot) noexcept;
   /// A worker counts as a sleeper now.
   void worker_idle() noexcept;
+  void worker_came() noexcept { workers_there_.fetch_add(1, std::memory_order_relaxed); }
   void worker_left() noexcept;
+  [[nodiscard]] bool closed() const noexcept { return phase_.load(std::memory_order_seq_cst) != Phase::kOpen; }
   /// What was counted as settled has changed at a moment that no sleeper's announcement follows.
   void recounted() noexcept { announce(); }
   /// Where a worker last found a task after having had none: for those who wait for one.
@@ -98,7 +125,7 @@ class PoolCore {
   enum class Phase : std::uint32_t { kOpen, kDraining, kEnded, kStopping };
 
   explicit PoolCore(const PoolOptions& options);
-  ~PoolCore() = default;
+  ~PoolCore();
 
   [[nodiscard]] Admission::Answer admit(bool nested, std::uint64_t& sequence, bool& beyond_limit);
   [[nodiscard]] TaskSlot& make_slot(const Call& call, std::uint64_t sequence);
@@ -107,12 +134,18 @@ class PoolCore {
   void read_settled(PoolStats& stats) const noexcept;
   void advance(Phase to) noexcept;
   void reject_queued() noexcept;
+  void lose_queued() noexcept;
+  void lose(TaskSlot& slot) noexcept;
+  void grow() noexcept;
   void announce() noexcept;
 
   const PoolOptions options_;
   std::atomic<Phase> phase_{Phase::kOpen};
+  std::atomic<bool> dynamic_{false};   // written by resize
+  std::atomic<bool> hopeless_{false};  // written when the last worker dies or the first one is back
+  std::atomic<int> places_{0};
   std::atomic<int> worker_cpu_{-1};
-  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::unique_ptr<Worker>> workers_;  // never moved; null from places_ on
   TaskRing<TaskSlot> ring_;
   SlotArena arena_;
   Admission admission_;
@@ -125,9 +158,16 @@ class PoolCore {
   std::atomic<std::uint32_t> idle_turn_{0};  // changes when a draining pool may have become empty
   const std::shared_ptr<std::atomic<std::uint64_t>> shared_bytes_;
 
+  std::atomic<std::uint64_t> lost_{0};
+
+  mutable std::mutex hope_;  // guards the one below
+  std::string why_hopeless_;
+
   mutable std::mutex latency_;  // guards the two below
   Histogram waiting_before_;
   Histogram running_before_;
+  EventQueue events_;
+  std::unique_ptr<Staff> staff_;
 };
 
 }  // namespace twinpool::threads

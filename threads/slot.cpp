@@ -102,6 +102,18 @@ std::uint32_t TaskSlot::run() noexcept {
 
 void TaskSlot::drop_arguments() noexcept { type_->destroy_args(memory()); }
 
+void TaskSlot::lose(const std::string& why) noexcept {
+  try {
+    const WorkerLoss loss;
+    failure_ = new Failure{.kind = FailureKind::kWorkerLost,
+                           .type_name = {},
+                           .message = describe(loss, type_->name) + ": " + why,
+                           .loss = loss};
+  } catch (...) {
+    failure_ = &undescribed_failure();
+  }
+}
+
 std::uint32_t TaskSlot::finish(std::uint32_t bits) noexcept {
   // Release: the outcome, for the Future. Acquire: for clear(), when the Future is gone already.
   const std::uint32_t before = word_.fetch_or(kFinished | bits, std::memory_order_acq_rel);

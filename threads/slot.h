@@ -8,6 +8,7 @@
 #include <mutex>
 #include <new>
 #include <optional>
+#include <string>
 
 #include "shared/cpu_aware_spin.h"
 #include "shared/future.h"
@@ -73,6 +74,8 @@ class alignas(64) TaskSlot final : public TaskState {
   [[nodiscard]] std::uint32_t run() noexcept;
   /// Destroys the arguments of a task that will not run.
   void drop_arguments() noexcept;
+  /// Makes the failure of a task that no worker is left to run, `why` in it; then finish(kFailed).
+  void lose(const std::string& why) noexcept;
   /// Sets kFinished and `bits` and wakes who waits. Gives: the word before.
   std::uint32_t finish(std::uint32_t bits) noexcept;
   /// Settles a task that still runs as pool_closed. Gives: false when it had settled.

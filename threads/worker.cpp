@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "threads/pool_core.h"
+#include "threads/staff.h"
 
 namespace twinpool::threads {
 namespace {
@@ -18,6 +19,16 @@ void count(std::atomic<std::uint64_t>& counter, std::uint64_t amount,
   counter.store(counter.load(std::memory_order_relaxed) + amount, order);
 }
 
+/// Linux keeps 15 bytes: the pool's name gives way to the number.
+void name_this_thread(const std::string& pool, int seat) noexcept {
+  constexpr std::size_t kMost = 15;
+  char number[8];
+  const int digits = std::snprintf(number, sizeof number, "-w%d", seat);
+  char name[kMost + 1];
+  std::snprintf(name, sizeof name, "%.*s%s", static_cast<int>(kMost) - digits, pool.c_str(), number);
+  ::pthread_setname_np(::pthread_self(), name);
+}
+
 std::uint64_t duration_ns(std::int64_t from, std::int64_t to) {
   return to > from ? static_cast<std::uint64_t>(to - from) : 0;
 }
@@ -25,20 +36,64 @@ std::uint64_t duration_ns(std::int64_t from, std::int64_t to) {
 }  // namespace
 
 void Worker::run() noexcept {
+  arrive(-1);
+  serve();
+  end_serving();
+  depart();
+  core_.worker_left();
+}
+
+void Worker::arrive(int cpu) noexcept {
   current_worker = this;
-  char name[16];
-  std::snprintf(name, sizeof name, "twinpool-w%d", index_);
-  ::pthread_setname_np(::pthread_self(), name);
+  name_this_thread(core_.options().name, seat());
+  if (cpu >= 0) pin_this_thread(cpu);
   thread_id_.store(::gettid(), std::memory_order_relaxed);
+  phase_.store(WorkerPhase::kArriving, std::memory_order_release);
+}
+
+void Worker::serve() noexcept {
+  phase_.store(WorkerPhase::kWorking, std::memory_order_release);
   while (TaskSlot* const slot = next()) execute(*slot);
+}
+
+void Worker::end_serving() noexcept {
+  phase_.store(WorkerPhase::kDeparting, std::memory_order_release);
   current_worker = nullptr;
   flush_freed();
-  left_.store(true, std::memory_order_release);
-  core_.worker_left();
+  // A publisher may have counted on this worker.
+  if (core_.has_task() && !core_.ended()) core_.parking().published();
+}
+
+void Worker::depart() noexcept {
+  current_worker = nullptr;
+  phase_.store(WorkerPhase::kLeft, std::memory_order_release);
+}
+
+void Worker::appoint(int seat, std::uint64_t tasks) noexcept {
+  seat_.store(seat, std::memory_order_relaxed);
+  orders_.store(0, std::memory_order_relaxed);
+  tasks_until_due_ = tasks;
+  thread_id_.store(0, std::memory_order_relaxed);
+  phase_.store(WorkerPhase::kAbsent, std::memory_order_release);
+}
+
+void Worker::order(std::uint32_t bits) noexcept {
+  orders_.fetch_or(bits, std::memory_order_seq_cst);
+  core_.parking().call(index_);
+}
+
+bool Worker::obey() noexcept {
+  core_.parking().answer(index_);
+  const std::uint32_t orders = orders_.load(std::memory_order_seq_cst);
+  if ((orders & worker_orders::kLook) != 0) withdraw(worker_orders::kLook);
+  if ((orders & worker_orders::kOverran) != 0) core_.staff().resumed(*this);
+  return (orders & worker_orders::kLeave) == 0;
 }
 
 TaskSlot* Worker::next() noexcept {
   if (core_.ended()) return nullptr;
+  if (orders_.load(std::memory_order_relaxed) != 0 && !obey()) return nullptr;
+  if (--tasks_until_due_ == 0) core_.staff().due(*this);
   if (TaskSlot* const slot = find()) return slot;
   return find_idly();
 }
@@ -56,11 +111,14 @@ TaskSlot* Worker::find() noexcept {
 TaskSlot* Worker::find_idly() noexcept {
   flush_freed();
   Parking& parking = core_.parking();
-  for (bool searching = parking.try_search();; searching = true) {
+  for (bool searching = parking.try_search();;) {
     if (searching) {
       if (TaskSlot* const slot = search()) {
         parking.end_search();
-        if (core_.has_task()) parking.published();
+        if (core_.has_task()) {
+          parking.published();
+          core_.task_waits();
+        }
         core_.note_worker_cpu(current_cpu());
         return slot;
       }
@@ -73,7 +131,14 @@ TaskSlot* Worker::find_idly() noexcept {
       core_.worker_idle();
       return core_.has_task();
     };
-    if (parking.sleep(index_, searching, look_again) == Parking::Woken::kToEnd) return nullptr;
+    const auto woken = parking.sleep(index_, searching, look_again, core_.idle_deadline());
+    if (woken == Parking::Woken::kToEnd) return nullptr;
+    if (!(searching = woken == Parking::Woken::kToSearch)) {
+      if (!obey() || (woken == Parking::Woken::kTimedOut && core_.staff().may_retire(*this))) return nullptr;
+      // Before this worker counts as a sleeper again: it may have been missed as one.
+      if (TaskSlot* const slot = find()) return slot;
+      searching = parking.try_search();
+    }
   }
 }
 
@@ -177,11 +242,20 @@ WorkerStats Worker::stats() const {
   stats.tasks =
       counts_.completed.load(std::memory_order_relaxed) + counts_.failed.load(std::memory_order_relaxed);
   stats.busy = std::chrono::nanoseconds(counts_.busy_ns.load(std::memory_order_relaxed));
-  if (left()) {
-    stats.state = WorkerState::kStopped;
-    stats.id = 0;
-  } else if (stats.id != 0) {
-    stats.state = running() != nullptr ? WorkerState::kBusy : WorkerState::kIdle;
+  switch (phase()) {
+    case WorkerPhase::kAbsent:
+    case WorkerPhase::kArriving:
+      stats.state = WorkerState::kStarting;
+      break;
+    case WorkerPhase::kWorking:
+      stats.state = running() != nullptr ? WorkerState::kBusy : WorkerState::kIdle;
+      break;
+    case WorkerPhase::kDeparting:
+      stats.state = WorkerState::kIdle;
+      break;
+    case WorkerPhase::kLeft:
+      stats.state = WorkerState::kStopped;
+      stats.id = 0;
   }
   return stats;
 }

@@ -20,17 +20,38 @@ struct alignas(64) WorkerCounts {
   std::atomic<std::uint64_t> busy_ns{0};  // estimated from sampled tasks
 };
 
-/// Threads: run, execute, run_descendant and submit-side calls on `deque` from the worker's own thread; the
-/// rest from any.
+/// What a worker is told by others, as bits of one word. It looks between two tasks and before it sleeps.
+namespace worker_orders {
+inline constexpr std::uint32_t kLeave = 1;    ///< go home: recycled, or the pool shrinks
+inline constexpr std::uint32_t kOverran = 2;  ///< it counts as stuck: say so once the task has returned
+inline constexpr std::uint32_t kLook = 4;     ///< nothing but to look around
+}  // namespace worker_orders
+
+/// How far a worker is.
+enum class WorkerPhase : std::uint8_t { kAbsent, kArriving, kWorking, kDeparting, kLeft };
+
+/// One place in a pool: a thread at a time works in it, and its counts stay when the next one takes it over.
+///
+/// Threads: arrive to depart, execute, run_descendant and submit-side calls on `deque` from the worker's own
+/// thread; the rest from any.
 class Worker {
  public:
-  Worker(PoolCore& core, int index) : core_(core), index_(index) {}
+  /// Takes: the place's number, which is also its seat's for the first as many as there are seats.
+  Worker(PoolCore& core, int place) : core_(core), index_(place), seat_(place) {}
 
   /// The worker whose thread calls; null in other threads.
   static Worker* current() noexcept { return current_worker; }
 
-  /// The loop; returns when the pool has ended.
+  /// The whole life of a worker without set-up and tear-down; returns when the pool has ended.
   void run() noexcept;
+  /// Names the calling thread, which becomes this worker. `cpu`: to be bound to; -1: none.
+  void arrive(int cpu) noexcept;
+  /// The loop; returns when the pool has ended, or when this worker was told or allowed to leave.
+  void serve() noexcept;
+  /// Takes no tasks any more; user code may still run here (tear-down).
+  void end_serving() noexcept;
+  /// The thread is about to end.
+  void depart() noexcept;
   /// Runs or, when the pool is stopping, rejects one task and settles it.
   void execute(TaskSlot& slot) noexcept;
   /// Runs the youngest waiting task that the current task (or one that it ran while waiting) has submitted.
@@ -40,6 +61,17 @@ class Worker {
   bool run_descendant() noexcept;
 
   [[nodiscard]] PoolCore& core() const { return core_; }
+  [[nodiscard]] int place() const { return index_; }
+  /// The logical worker that this place stands for now (WorkerInfo::index).
+  [[nodiscard]] int seat() const { return seat_.load(std::memory_order_relaxed); }
+  /// Requires: nobody works here. `tasks`: after how many the staff is told that the worker is due; 0: never.
+  void appoint(int seat, std::uint64_t tasks) noexcept;
+  /// Gives an order (worker_orders) and has the worker look at it, also when it sleeps.
+  void order(std::uint32_t bits) noexcept;
+  void withdraw(std::uint32_t bits) noexcept { orders_.fetch_and(~bits, std::memory_order_seq_cst); }
+  [[nodiscard]] std::uint32_t orders() const { return orders_.load(std::memory_order_seq_cst); }
+  [[nodiscard]] WorkerPhase phase() const { return phase_.load(std::memory_order_acquire); }
+  [[nodiscard]] int thread_id() const { return thread_id_.load(std::memory_order_relaxed); }
   [[nodiscard]] TaskDeque<TaskSlot>& deque() { return deque_; }
   [[nodiscard]] const WorkerCounts& counts() const { return counts_; }
   /// The outermost task that runs here; null when none does. Sequentially consistent, see execute.
@@ -49,7 +81,6 @@ class Worker {
     return running_.load(std::memory_order_relaxed) != nullptr &&
            (cpu < 0 || cpu_.load(std::memory_order_relaxed) == cpu);
   }
-  [[nodiscard]] bool left() const { return left_.load(std::memory_order_acquire); }
   /// Adds what this worker recorded.
   void add_latency(Histogram& waiting, Histogram& running) const;
   [[nodiscard]] WorkerStats stats() const;
@@ -63,6 +94,7 @@ class Worker {
   [[nodiscard]] TaskSlot* find() noexcept;
   [[nodiscard]] TaskSlot* find_idly() noexcept;
   [[nodiscard]] TaskSlot* search() noexcept;
+  [[nodiscard]] bool obey() noexcept;
   void settle(TaskSlot& slot, std::uint32_t bits) noexcept;
   void record_times(const TaskTiming& times) noexcept;
   void free_slot(TaskSlot& slot) noexcept;
@@ -71,10 +103,13 @@ class Worker {
   PoolCore& core_;
   const int index_;
   std::atomic<int> thread_id_{0};
-  std::atomic<bool> left_{false};
+  std::atomic<int> seat_;
+  std::atomic<WorkerPhase> phase_{WorkerPhase::kAbsent};
 
   alignas(64) std::atomic<TaskSlot*> running_{nullptr};
-  std::atomic<int> cpu_{-1};  // where the last task was begun
+  std::atomic<std::uint32_t> orders_{0};  // in a line that only this worker writes often
+  std::atomic<int> cpu_{-1};              // where the last task was begun
+  std::uint64_t tasks_until_due_ = 0;     // counts down, so 0 is as good as never
   std::int64_t mark_ = 0;     // where in the deque the current task's own submissions begin
   std::uint32_t looks_ = 0;
   int submitter_cpu_ = -1;  // where the last task came from
