@@ -36,17 +36,16 @@ std::uint64_t duration_ns(std::int64_t from, std::int64_t to) {
 }  // namespace
 
 void Worker::run() noexcept {
-  arrive(-1);
+  arrive();
   serve();
   end_serving();
   depart();
   core_.worker_left();
 }
 
-void Worker::arrive(int cpu) noexcept {
+void Worker::arrive() noexcept {
   current_worker = this;
   name_this_thread(core_.options().name, seat());
-  if (cpu >= 0) pin_this_thread(cpu);
   thread_id_.store(::gettid(), std::memory_order_relaxed);
   phase_.store(WorkerPhase::kArriving, std::memory_order_release);
 }

@@ -44,8 +44,8 @@ class Worker {
 
   /// The whole life of a worker without set-up and tear-down; returns when the pool has ended.
   void run() noexcept;
-  /// Names the calling thread, which becomes this worker. `cpu`: to be bound to; -1: none.
-  void arrive(int cpu) noexcept;
+  /// Names the calling thread, which becomes this worker.
+  void arrive() noexcept;
   /// The loop; returns when the pool has ended, or when this worker was told or allowed to leave.
   void serve() noexcept;
   /// Takes no tasks any more; user code may still run here (tear-down).
@@ -71,6 +71,10 @@ class Worker {
   void withdraw(std::uint32_t bits) noexcept { orders_.fetch_and(~bits, std::memory_order_seq_cst); }
   [[nodiscard]] std::uint32_t orders() const { return orders_.load(std::memory_order_seq_cst); }
   [[nodiscard]] WorkerPhase phase() const { return phase_.load(std::memory_order_acquire); }
+  /// Tasks that it has finished.
+  [[nodiscard]] std::uint64_t finished() const {
+    return counts_.completed.load(std::memory_order_relaxed) + counts_.failed.load(std::memory_order_relaxed);
+  }
   [[nodiscard]] int thread_id() const { return thread_id_.load(std::memory_order_relaxed); }
   [[nodiscard]] TaskDeque<TaskSlot>& deque() { return deque_; }
   [[nodiscard]] const WorkerCounts& counts() const { return counts_; }
