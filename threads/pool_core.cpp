@@ -4,6 +4,7 @@
 #include <climits>
 #include <cstdlib>
 #include <new>
+#include <system_error>
 
 #include "shared/futex.h"
 #include "threads/staff.h"
@@ -18,10 +19,23 @@ std::uint64_t limit_of(const PoolOptions& options) {
   return static_cast<std::uint64_t>(options.workers.max) + options.queue_capacity;
 }
 
+/// Empty when the system has no memory or descriptor for it: a pool works without.
+ScoreboardMemory make_board(const PoolOptions& options) {
+  try {
+    return ScoreboardMemory::create({.pool_name = options.name,
+                                     .backend = ScoreboardBackend::kThreads,
+                                     .seats = options.workers.max,
+                                     .places = Staff::places_of(options)});
+  } catch (const std::system_error&) {
+    return {};
+  }
+}
+
 }  // namespace
 
 PoolCore::PoolCore(const PoolOptions& options)
     : options_(options),
+      board_(make_board(options)),
       ring_(limit_of(options)),
       arena_(*this),
       admission_(limit_of(options), static_cast<std::uint64_t>(options.workers.max)),
@@ -335,6 +349,7 @@ PoolStats PoolCore::stats() const {
   const std::lock_guard lock(latency_);
   for (int i = 0, count = workers(); i < count; ++i) worker(i).add_latency(stats.waiting, stats.running);
   staff_->add_stats(stats);
+  add_functions(stats);
   // Only a task that stop() and its worker settle at this very moment counts for an instant on both sides.
   stats.pending = accepted > settled_seen() ? accepted - settled_seen() : 0;
   stats.submitted = settled_seen() + stats.pending;
@@ -352,7 +367,26 @@ void PoolCore::reset_latency() {
   waiting_before_ = {};
   running_before_ = {};
   for (int i = 0, count = workers(); i < count; ++i) worker(i).add_latency(waiting_before_, running_before_);
+  function_times_.reset();
   staff_->reset_latency();
+}
+
+void PoolCore::add_functions(PoolStats& stats) const {
+  auto entries = std::make_unique<std::array<FunctionStats, kCountedFunctions>>();
+  for (int i = 0, count = workers(); i < count; ++i) worker(i).functions().add_to(*entries);
+  function_times_.add_to(*entries);
+  stats.functions = name_those_that_ran(std::move(*entries));
+}
+
+void PoolCore::tell_drained() noexcept {
+  try {
+    Event event;
+    event.kind = EventKind::kPoolDrained;
+    event.message = options_.name + ": all tasks of the pool have settled";
+    events_.tell(std::move(event));
+  } catch (...) {
+    // No memory for the text of an event, which may be dropped.
+  }
 }
 
 std::shared_ptr<const SharedBlock> PoolCore::allocate_shared(std::size_t bytes) {

@@ -12,7 +12,9 @@
 #include "shared/event_queue.h"
 #include "shared/options.h"
 #include "shared/pool.h"
+#include "shared/scoreboard.h"
 #include "threads/admission.h"
+#include "threads/function_counts.h"
 #include "threads/parking.h"
 #include "threads/slot.h"
 #include "threads/task_queue.h"
@@ -75,6 +77,10 @@ class PoolCore {
   [[nodiscard]] const PoolOptions& options() const { return options_; }
   [[nodiscard]] Staff& staff() const { return *staff_; }
   [[nodiscard]] EventQueue& events() { return events_; }
+  [[nodiscard]] const ScoreboardMemory& board() const { return board_; }
+  [[nodiscard]] FunctionTimes& function_times() { return function_times_; }
+  /// Tells that all that was accepted has settled after drain.
+  void tell_drained() noexcept;
   /// A task was published that no free worker may see to: a dynamic pool may grow.
   void task_waits() noexcept {
     if (dynamic_.load(std::memory_order_relaxed) && !parking_.somebody_free()) grow();
@@ -138,6 +144,8 @@ class PoolCore {
   void lose(TaskSlot& slot) noexcept;
   void grow() noexcept;
   void announce() noexcept;
+  /// Requires: latency_.
+  void add_functions(PoolStats& stats) const;
 
   const PoolOptions options_;
   std::atomic<Phase> phase_{Phase::kOpen};
@@ -145,6 +153,7 @@ class PoolCore {
   std::atomic<bool> hopeless_{false};  // written when the last worker dies or the first one is back
   std::atomic<int> places_{0};
   std::atomic<int> worker_cpu_{-1};
+  ScoreboardMemory board_;
   std::vector<std::unique_ptr<Worker>> workers_;  // never moved; null from places_ on
   TaskRing<TaskSlot> ring_;
   SlotArena arena_;
@@ -163,9 +172,10 @@ class PoolCore {
   mutable std::mutex hope_;  // guards the one below
   std::string why_hopeless_;
 
-  mutable std::mutex latency_;  // guards the two below
+  mutable std::mutex latency_;  // guards the three below
   Histogram waiting_before_;
   Histogram running_before_;
+  FunctionTimes function_times_;  // but for `record`
   EventQueue events_;
   std::unique_ptr<Staff> staff_;
 };

@@ -70,6 +70,7 @@ void* TaskSlot::result() noexcept { return memory() + result_offset(*type_); }
 
 void TaskSlot::fill(const Call& call, bool sampled) {
   type_ = call.type;
+  function_ = call.sequence;
   if (fits_inline(*type_)) {
     call.build(call.references, inline_);
   } else {

@@ -9,6 +9,7 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "shared/cpu_aware_spin.h"
 #include "shared/future.h"
@@ -85,6 +86,9 @@ class alignas(64) TaskSlot final : public TaskState {
 
   [[nodiscard]] std::uint32_t word() const { return word_.load(std::memory_order_relaxed); }
   [[nodiscard]] int submitter_cpu() const { return submitter_cpu_; }
+  /// The function's place in the registry.
+  [[nodiscard]] std::uint32_t function() const { return function_; }
+  [[nodiscard]] std::string_view name() const { return type_->name; }
   [[nodiscard]] TaskTiming& times() { return times_; }
 
   /// The next slot of a chain of free ones; atomic, since a thread that lost a race for the head may still
@@ -104,6 +108,7 @@ class alignas(64) TaskSlot final : public TaskState {
   std::atomic<std::uint32_t> word_{slot_bits::kFinished};
   const std::uint32_t index_;
   int submitter_cpu_ = -1;
+  std::uint32_t function_ = 0;
   PoolCore* const core_;
   const TaskType* type_ = nullptr;
   alignas(kInlineAlignment) std::byte inline_[kInlineBytes];

@@ -8,6 +8,7 @@
 
 #include "shared/recycling.h"
 #include "threads/pool_core.h"
+#include "threads/worker.h"
 
 namespace twinpool::threads {
 
@@ -170,6 +171,7 @@ void Staff::arrived(int place) {
   fresh.ready = Clock::now();
   if (policy_.troubled()) {
     policy_.proved();
+    set_timer(kMendKey, fresh.ready);  // what waits may need more workers
     if (std::exchange(degraded_, false)) {
       core_.regain_hope();
       tell_pool(EventKind::kPoolRecovered, "has workers again");

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is told and counted of workers: events and stats.
+#include <algorithm>
+#include <string>
 #include <utility>
 
 #include "threads/pool_core.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many workers there are: growing, retiring, resizing.
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -14,9 +15,14 @@ void Staff::task_waits() noexcept {
   // Sequentially consistent: may_retire takes its worker off before it looks for tasks a last time.
   if (present_.load(std::memory_order_seq_cst) >= most_.load(std::memory_order_relaxed)) return;
   const std::lock_guard lock(mutex_);
-  if (closed_ || policy_.next_start() > Clock::now()) return;
+  const auto now = Clock::now();
+  if (closed_ || policy_.next_start() > now) return;
   const int starting = count_of(Post::kStarting);
   int missing = workers_to_start(present_.load(std::memory_order_relaxed), 0, starting, core_.waiting(), range_);
+  if (policy_.troubled()) {
+    missing = std::min(missing, 1);  // the first that can be set up has the others started
+    policy_.started(now);
+  }
   try {
     // Only threads are made here. They set themselves up side by side.
     while (missing > 0 && start_in_free_seat()) --missing;

@@ -35,6 +35,12 @@ std::uint64_t duration_ns(std::int64_t from, std::int64_t to) {
 
 }  // namespace
 
+Worker::Worker(PoolCore& core, int place)
+    : core_(core),
+      index_(place),
+      seat_(place),
+      board_(core.board().open() ? &core.board().entry(place) : nullptr) {}
+
 void Worker::run() noexcept {
   arrive();
   serve();
@@ -48,10 +54,12 @@ void Worker::arrive() noexcept {
   name_this_thread(core_.options().name, seat());
   thread_id_.store(::gettid(), std::memory_order_relaxed);
   phase_.store(WorkerPhase::kArriving, std::memory_order_release);
+  if (board_ != nullptr) board_->arrive(thread_id(), static_cast<std::uint32_t>(seat()), now_ns());
 }
 
 void Worker::serve() noexcept {
   phase_.store(WorkerPhase::kWorking, std::memory_order_release);
+  if (board_ != nullptr) board_->set_state(WorkerState::kIdle, now_ns());
   while (TaskSlot* const slot = next()) execute(*slot);
 }
 
@@ -65,6 +73,7 @@ void Worker::end_serving() noexcept {
 
 void Worker::depart() noexcept {
   current_worker = nullptr;
+  if (board_ != nullptr) board_->leave(core_.ended() ? WorkerState::kStopped : WorkerState::kAbsent, now_ns());
   phase_.store(WorkerPhase::kLeft, std::memory_order_release);
 }
 
@@ -163,6 +172,7 @@ void Worker::execute(TaskSlot& slot) noexcept {
     return;
   }
   const std::int64_t outer_mark = mark_;
+  const std::uint32_t outer_function = std::exchange(function_, slot.function());
   mark_ = deque_.bottom();
   submitter_cpu_ = slot.submitter_cpu();
   if (const int cpu = current_cpu(); cpu != cpu_.load(std::memory_order_relaxed)) {
@@ -170,14 +180,27 @@ void Worker::execute(TaskSlot& slot) noexcept {
   }
   const bool sampled = (slot.word() & slot_bits::kSampled) != 0;
   if (sampled) slot.times().started_ns = now_ns();
+  show(slot, sampled ? slot.times().started_ns : 0);
   const std::uint32_t bits = slot.run();
   if (sampled) {
     slot.times().settled_ns = now_ns();
-    record_times(slot.times());
+    record_times(function_, slot.times());
   }
   mark_ = outer_mark;
+  functions_.count(function_, bits == slot_bits::kValue);
   settle(slot, bits);
+  function_ = outer_function;
+  if (board_ != nullptr) {
+    board_->end(finished());
+    if (outer != nullptr) board_->begin(outer_function, 0);
+  }
   running_.store(outer, std::memory_order_release);
+}
+
+void Worker::show(const TaskSlot& slot, std::int64_t now) noexcept {
+  if (board_ == nullptr) return;
+  if (std::exchange(named_, function_) != function_) core_.board().name_function(function_, slot.name());
+  board_->begin(function_, now);
 }
 
 bool Worker::run_descendant() noexcept {
@@ -205,9 +228,11 @@ void Worker::settle(TaskSlot& slot, std::uint32_t bits) noexcept {
                               counts_.failed.load(std::memory_order_relaxed));
 }
 
-void Worker::record_times(const TaskTiming& times) noexcept {
+void Worker::record_times(std::uint32_t function, const TaskTiming& times) noexcept {
   const std::uint64_t ran = duration_ns(times.started_ns, times.settled_ns);
-  waiting_.record(duration_ns(times.submitted_ns, times.started_ns));
+  const std::uint64_t waited = duration_ns(times.submitted_ns, times.started_ns);
+  core_.function_times().record(function, waited, ran);
+  waiting_.record(waited);
   running_times_.record(ran);
   count(counts_.busy_ns, ran * core_.tasks_per_sample());
 }
@@ -227,6 +252,12 @@ void Worker::flush_freed() noexcept {
   if (freed_first_ == nullptr) return;
   core_.arena().give_back_chain(*std::exchange(freed_first_, nullptr), *freed_last_,
                                 std::exchange(freed_count_, 0));
+}
+
+std::string Worker::task_name() const {
+  const std::uint32_t function = board_ != nullptr ? board_->function.load(std::memory_order_relaxed) : 0;
+  const auto types = TaskRegistry::all();
+  return function == 0 || function > types.size() ? std::string() : std::string(types[function - 1]->name);
 }
 
 void Worker::add_latency(Histogram& waiting, Histogram& running) const {

@@ -3,8 +3,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string>
 
+#include "shared/scoreboard.h"
 #include "shared/stats.h"
+#include "threads/function_counts.h"
 #include "threads/slot.h"
 #include "threads/task_queue.h"
 
@@ -37,7 +40,7 @@ enum class WorkerPhase : std::uint8_t { kAbsent, kArriving, kWorking, kDeparting
 class Worker {
  public:
   /// Takes: the place's number, which is also its seat's for the first as many as there are seats.
-  Worker(PoolCore& core, int place) : core_(core), index_(place), seat_(place) {}
+  Worker(PoolCore& core, int place);
 
   /// The worker whose thread calls; null in other threads.
   static Worker* current() noexcept { return current_worker; }
@@ -75,9 +78,12 @@ class Worker {
   [[nodiscard]] std::uint64_t finished() const {
     return counts_.completed.load(std::memory_order_relaxed) + counts_.failed.load(std::memory_order_relaxed);
   }
+  /// What runs here, as the scoreboard knows it; empty: nothing, or not known.
+  [[nodiscard]] std::string task_name() const;
   [[nodiscard]] int thread_id() const { return thread_id_.load(std::memory_order_relaxed); }
   [[nodiscard]] TaskDeque<TaskSlot>& deque() { return deque_; }
   [[nodiscard]] const WorkerCounts& counts() const { return counts_; }
+  [[nodiscard]] const FunctionCounts& functions() const { return functions_; }
   /// The outermost task that runs here; null when none does. Sequentially consistent, see execute.
   [[nodiscard]] TaskSlot* running() const { return running_.load(std::memory_order_seq_cst); }
   /// Whether a task runs here, and was begun on `cpu` (-1: anywhere). Relaxed: a hint.
@@ -99,8 +105,9 @@ class Worker {
   [[nodiscard]] TaskSlot* find_idly() noexcept;
   [[nodiscard]] TaskSlot* search() noexcept;
   [[nodiscard]] bool obey() noexcept;
+  void show(const TaskSlot& slot, std::int64_t now) noexcept;
   void settle(TaskSlot& slot, std::uint32_t bits) noexcept;
-  void record_times(const TaskTiming& times) noexcept;
+  void record_times(std::uint32_t function, const TaskTiming& times) noexcept;
   void free_slot(TaskSlot& slot) noexcept;
   void flush_freed() noexcept;
 
@@ -117,11 +124,15 @@ class Worker {
   std::int64_t mark_ = 0;     // where in the deque the current task's own submissions begin
   std::uint32_t looks_ = 0;
   int submitter_cpu_ = -1;  // where the last task came from
+  std::uint32_t function_ = 0;  // of the current task
+  std::uint32_t named_ = UINT32_MAX;  // the function that was last made known on the scoreboard
+  ScoreboardEntry* const board_;  // null when the pool has none
   TaskSlot* freed_first_ = nullptr;
   TaskSlot* freed_last_ = nullptr;
   std::uint32_t freed_count_ = 0;
 
   WorkerCounts counts_;
+  FunctionCounts functions_;
   TaskDeque<TaskSlot> deque_;
   HistogramCells waiting_;
   HistogramCells running_times_;
