@@ -4,6 +4,8 @@
 #include <climits>
 #include <cstdlib>
 #include <new>
+#include <string>
+#include <utility>
 
 #include "shared/futex.h"
 
@@ -21,10 +23,15 @@ std::uint64_t limit_of(const PoolOptions& options) {
 
 PoolCore::PoolCore(const PoolOptions& options)
     : options_(options),
+      chooses_(options.dispatch.strategy != Strategy::kSharedQueue),
       ring_(limit_of(options)),
       arena_(*this),
       admission_(limit_of(options), static_cast<std::uint64_t>(options.workers.max)),
       parking_(options.workers.max),
+      waiting_(arena_, options.workers.max, options.dispatch.stealing, limit_of(options)),
+      controls_(*this, options_),
+      events_(options.on_event),
+      dispatcher_(options_.dispatch, options.workers.max),
       workers_there_(static_cast<std::uint32_t>(options.workers.max)),
       shared_bytes_(std::make_shared<std::atomic<std::uint64_t>>(0)) {
   for (int i = 0; i < options.workers.max; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
@@ -37,6 +44,8 @@ void PoolCore::drop_references(std::int64_t count) noexcept {
 void PoolCore::retire() noexcept {
   // Slots that are given back while the lists are counted drop their reference before it was added: the bias
   // keeps the count from reaching 0 meanwhile.
+  controls_.stop();
+  events_.stop();
   constexpr std::int64_t kBias = std::int64_t{1} << 61;
   references_.fetch_add(kBias, std::memory_order_relaxed);
   drop_references(kBias + 1 - arena_.retire());
@@ -51,7 +60,10 @@ std::uint64_t PoolCore::tasks_per_sample() const noexcept {
 }
 
 std::uint64_t PoolCore::settled() const noexcept {
-  std::uint64_t sum = rejected_.load(std::memory_order_seq_cst);
+  std::uint64_t sum = 0;
+  for (const auto* count : {&rejected_, &cancelled_, &timed_out_, &completed_by_callers_, &failed_by_callers_}) {
+    sum += count->load(std::memory_order_seq_cst);
+  }
   for (const auto& worker : workers_) {
     sum += worker->counts().completed.load(std::memory_order_seq_cst);
     sum += worker->counts().failed.load(std::memory_order_seq_cst);
@@ -63,8 +75,15 @@ Admission::Answer PoolCore::admit(bool nested, std::uint64_t& sequence, bool& be
   using Answer = Admission::Answer;
   const auto settled_now = [this] { return settled(); };
   const Answer answer = admission_.admit(sequence, settled_now);
+  if (events_.listens()) {
+    if (answer == Answer::kFull) {
+      tell_full();
+    } else if (full_told_.load(std::memory_order_relaxed)) {
+      full_told_.store(false, std::memory_order_relaxed);
+    }
+  }
   if (answer != Answer::kFull) return answer;
-  if (nested) {
+  if (nested || options_.when_full == WhenFull::kRunInCaller) {
     // A worker must not wait for room that only workers make.
     beyond_limit = true;
     return admission_.admit_beyond_limit(sequence) ? Answer::kAdmitted : Answer::kClosed;
@@ -73,23 +92,47 @@ Admission::Answer PoolCore::admit(bool nested, std::uint64_t& sequence, bool& be
   return admission_.admit_when_room(sequence, settled_now, Clock::now() + options_.block_limit, worker_cpu());
 }
 
-TaskSlot& PoolCore::make_slot(const Call& call, std::uint64_t sequence) {
+void PoolCore::tell_full() noexcept {
+  if (full_told_.exchange(true, std::memory_order_relaxed)) return;
+  Event event;
+  event.kind = EventKind::kPoolFull;
+  try {
+    event.message = "the pool is full: " + std::to_string(limit_of(options_)) + " tasks are unsettled";
+  } catch (...) {
+    // The kind says it, too.
+  }
+  events_.tell(std::move(event));
+}
+
+TaskSlot& PoolCore::make_slot(const Call& call, const with* options, bool controlled,
+                              std::uint64_t sequence) {
   TaskSlot* slot = nullptr;
   try {
     slot = &arena_.acquire();
-    const bool with_times = sampled(sequence);
-    if (with_times) slot->times() = {.submitted_ns = now_ns(), .started_ns = 0, .settled_ns = 0};
-    slot->fill(call, with_times);
+    std::uint32_t bits = 0;
+    if (sampled(sequence)) {
+      slot->times() = {.submitted_ns = now_ns(), .started_ns = 0, .settled_ns = 0};
+      bits = slot_bits::kSampled;
+    }
+    if (controlled) {
+      controls_.attach(*slot, *call.type, options);
+      bits |= slot_bits::kControlled;
+    }
+    slot->fill(call, bits, sequence);
   } catch (...) {
+    if (controlled && slot != nullptr) controls_.detach(*slot);
     if (slot != nullptr) arena_.give_back(*slot);
     admission_.withdraw();
     announce();
     throw;
   }
+  if (options != nullptr && controlled && options->stop.stop_possible()) {
+    TaskControls::follow(*slot, options->stop);
+  }
   return *slot;
 }
 
-std::optional<SubmitError> PoolCore::submit(const Call& call, TaskState*& accepted) {
+std::optional<SubmitError> PoolCore::submit(const Call& call, const with* options, TaskState*& accepted) {
   Worker* worker = Worker::current();
   if (worker != nullptr && &worker->core() != this) worker = nullptr;
   std::uint64_t sequence = 0;
@@ -99,17 +142,84 @@ std::optional<SubmitError> PoolCore::submit(const Call& call, TaskState*& accept
     refused_.fetch_add(1, std::memory_order_relaxed);
     return answer == Admission::Answer::kClosed ? SubmitError::kClosed : SubmitError::kQueueFull;
   }
-  TaskSlot& slot = make_slot(call, sequence);
+  const bool by_caller = run_here && worker == nullptr;
+  TaskSlot& slot = make_slot(call, options, !by_caller && controls_.wanted(*call.type, options), sequence);
   accepted = &slot;
-  if (worker == nullptr) {
-    ring_.push(&slot);
+  if (by_caller) {
+    run_in_caller(slot);
+  } else if (worker == nullptr) {
+    publish(slot, options);
   } else if (run_here || !worker->deque().push(&slot)) {
     worker->execute(slot);
-    return std::nullopt;
+  } else if (!parking_.published()) {
+    reject_queued();
   }
-  // The pool was stopped after the task had been admitted: whoever emptied the queues may have missed it.
-  if (!parking_.published()) reject_queued();
   return std::nullopt;
+}
+
+void PoolCore::publish(TaskSlot& slot, const with* options) noexcept {
+  const int queue =
+      chooses_ || (options != nullptr && options->key) ? choose_queue(options) : WaitingTasks::kShared;
+  const int priority = options != nullptr ? options->priority : 0;
+  if (queue == WaitingTasks::kShared && priority == 0 && !waiting_.detour()) {
+    ring_.push(&slot);
+  } else {
+    waiting_.push(slot, queue, priority);
+  }
+  // Without stealing nobody else can run what lies in a seat's queue. With it the seat's worker is woken if it
+  // sleeps, and otherwise whoever is there.
+  const bool called = queue != WaitingTasks::kShared && call_seat(queue);
+  const bool open = called || (queue != WaitingTasks::kShared && !waiting_.stealing()) ? !parking_.stopping()
+                                                                                       : parking_.published();
+  // The pool was stopped after the task had been admitted: whoever emptied the queues may have missed it.
+  if (!open) reject_queued();
+}
+
+int PoolCore::choose_queue(const with* options) noexcept {
+  try {
+    const std::lock_guard lock(dispatching_);
+    loads_.assign(workers_.size(), {});
+    for (std::size_t seat = 0; seat < loads_.size(); ++seat) {
+      const Worker& worker = *workers_[seat];
+      loads_[seat].queued = waiting_.queued(static_cast<int>(seat));
+      loads_[seat].busy = worker.busy_on(-1);
+      loads_[seat].spent = std::chrono::nanoseconds(worker.counts().busy_ns.load(std::memory_order_relaxed));
+    }
+    const int chosen = dispatcher_.choose(loads_, options != nullptr ? options->key : std::nullopt);
+    return chosen >= 0 && chosen < static_cast<int>(loads_.size()) ? chosen : WaitingTasks::kShared;
+  } catch (...) {
+    return WaitingTasks::kShared;  // no memory, or the user's rule threw
+  }
+}
+
+bool PoolCore::call_seat(int seat) noexcept {
+  bool woken = false;
+  for (int i = 0; i < workers(); ++i) {
+    if (worker(i).seat() == seat) woken = parking_.call(i) || woken;
+  }
+  return woken;
+}
+
+void PoolCore::run_in_caller(TaskSlot& slot) noexcept {
+  slot.mark_begun(TaskSlot::kCaller);
+  const bool with_times = (slot.word() & slot_bits::kSampled) != 0;
+  if (with_times) slot.times().started_ns = now_ns();
+  const std::uint32_t bits = slot.run({});
+  if (with_times) slot.times().settled_ns = now_ns();
+  auto& counter = bits == slot_bits::kValue ? completed_by_callers_ : failed_by_callers_;
+  counter.fetch_add(1, std::memory_order_seq_cst);
+  // The caller has no Future yet, so only stop() can have settled it.
+  if ((slot.finish(bits) & slot_bits::kEarly) != 0) counter.fetch_sub(1, std::memory_order_seq_cst);
+  settled_elsewhere();
+}
+
+void PoolCore::resume() noexcept {
+  paused_.store(false, std::memory_order_seq_cst);
+  // As if all that waits were published now.
+  parking_.published();
+  if (waiting_.in_use() && !waiting_.stealing()) {
+    for (int i = 0; i < workers(); ++i) static_cast<void>(parking_.call(i));
+  }
 }
 
 TaskSlot* PoolCore::steal(int thief) noexcept {
@@ -121,6 +231,8 @@ TaskSlot* PoolCore::steal(int thief) noexcept {
 }
 
 bool PoolCore::has_task() const noexcept {
+  if (paused_.load(std::memory_order_seq_cst)) return false;  // pairs with resume
+  if (waiting_.has_for_any()) return true;
   if (ring_.has_item()) return true;
   for (const auto& worker : workers_) {
     if (worker->deque().has_item()) return true;
@@ -179,47 +291,88 @@ void PoolCore::close() {
   parking_.end();
 }
 
-void PoolCore::reject(TaskSlot& slot) noexcept {
-  slot.drop_arguments();
-  if ((slot.word() & slot_bits::kSampled) != 0) slot.times().settled_ns = now_ns();
-  rejected_.fetch_add(1, std::memory_order_seq_cst);
-  const std::uint32_t before = slot.finish(slot_bits::kRejected);
-  if ((before & slot_bits::kAbandoned) != 0)
-    rejected_.fetch_sub(1, std::memory_order_seq_cst);  // counted there
-  if ((before & slot_bits::kHeld) == 0) {
-    slot.clear(slot_bits::kRejected);
-    arena_.give_back(slot);
-  }
-  announce();
+void PoolCore::count_ended(std::uint32_t why, int by) noexcept {
+  auto& counter = why == slot_bits::kCancelled  ? cancelled_
+                  : why == slot_bits::kTimedOut ? timed_out_
+                                                : rejected_;
+  counter.fetch_add(static_cast<std::uint64_t>(by), std::memory_order_seq_cst);
 }
 
-void PoolCore::reject_queued() noexcept {
+bool PoolCore::end_unrun(TaskSlot& slot, std::uint32_t why) noexcept {
+  switch (slot.take_over()) {
+    case TaskSlot::Taken::kClaimers:
+      waiting_.drop_stale();
+      return false;
+    case TaskSlot::Taken::kSettled:
+      waiting_.drop_stale();
+      finish_claimed(slot);
+      return false;
+    case TaskSlot::Taken::kMine:
+      break;
+  }
+  slot.drop_arguments();
+  if ((slot.word() & slot_bits::kSampled) != 0) slot.times().settled_ns = now_ns();
+  count_ended(why, 1);
+  const std::uint32_t before = slot.finish_unrun(why);
+  if ((before & slot_bits::kEarly) != 0) count_ended(why, -1);  // counted there
+  if ((before & slot_bits::kHeld) == 0) {
+    slot.clear(before);
+    arena_.give_back(slot);
+  }
+  settled_elsewhere();
+  return true;
+}
+
+void PoolCore::finish_claimed(TaskSlot& slot) noexcept {
+  const std::uint32_t before = slot.finish(0);
+  if ((before & slot_bits::kHeld) != 0) return;
+  slot.clear(before);
+  arena_.give_back(slot);
+}
+
+void PoolCore::sweep_stale() noexcept {
+  waiting_.sweep_stale([this](TaskSlot& slot) { static_cast<void>(end_unrun(slot, slot_bits::kCancelled)); });
+}
+
+TaskSlot* PoolCore::take_any() noexcept {
   // Not until pop gives nothing: it may look at an older head or cell than the step on the gate before this,
   // and miss a task whose submitter had not seen that step.
   while (ring_.has_item()) {
-    if (TaskSlot* const slot = ring_.pop()) reject(*slot);
+    if (TaskSlot* const slot = ring_.pop()) return slot;
   }
   for (const auto& worker : workers_) {
     while (worker->deque().has_item()) {
-      if (TaskSlot* const slot = worker->deque().steal()) reject(*slot);
+      if (TaskSlot* const slot = worker->deque().steal()) return slot;
     }
   }
+  return waiting_.take_any();
 }
 
-void PoolCore::abandon_running() {
+void PoolCore::reject_queued() noexcept {
+  while (TaskSlot* const slot = take_any()) static_cast<void>(end_unrun(*slot, 0));
+}
+
+std::size_t PoolCore::cancel_queued() noexcept {
+  std::size_t ended = 0;
+  while (TaskSlot* const slot = take_any()) ended += end_unrun(*slot, slot_bits::kCancelled) ? 1 : 0;
+  return ended;
+}
+
+void PoolCore::meet_workers() const noexcept {
   for (const auto& worker : workers_) static_cast<void>(worker->running());  // see Worker::execute
-  arena_.for_each([this](TaskSlot& slot) {
-    if ((slot.word() & slot_bits::kFinished) != 0) return;
-    rejected_.fetch_add(1, std::memory_order_seq_cst);
-    if (!slot.abandon()) rejected_.fetch_sub(1, std::memory_order_seq_cst);
-  });
-  announce();
+}
+
+void PoolCore::worker_overran(int /*index*/) noexcept {}
+
+void PoolCore::abandon_running() {
+  meet_workers();
+  arena_.for_each([this](TaskSlot& slot) { controls_.abandon(slot); });
 }
 
 bool PoolCore::stuck(int index) const {
   const TaskSlot* const slot = worker(index).running();
   return slot != nullptr &&
-         (slot->word() & (slot_bits::kAbandoned | slot_bits::kFinished)) == slot_bits::kAbandoned;
+         (slot->word() & (slot_bits::kEarly | slot_bits::kFinished)) == slot_bits::kEarly;
 }
 
 void PoolCore::worker_left() noexcept {
@@ -240,7 +393,10 @@ bool PoolCore::wait_for_workers(std::optional<Clock::time_point> deadline) {
 
 void PoolCore::read_settled(PoolStats& stats) const noexcept {
   stats.rejected_later = rejected_.load(std::memory_order_seq_cst);
-  stats.completed = stats.failed = 0;
+  stats.cancelled = cancelled_.load(std::memory_order_seq_cst);
+  stats.timed_out = timed_out_.load(std::memory_order_seq_cst);
+  stats.completed = completed_by_callers_.load(std::memory_order_seq_cst);
+  stats.failed = failed_by_callers_.load(std::memory_order_seq_cst);
   for (const auto& worker : workers_) {
     stats.completed += worker->counts().completed.load(std::memory_order_seq_cst);
     stats.failed += worker->counts().failed.load(std::memory_order_seq_cst);
@@ -250,7 +406,9 @@ void PoolCore::read_settled(PoolStats& stats) const noexcept {
 PoolStats PoolCore::stats() const {
   PoolStats stats;
   read_settled(stats);
-  const auto settled_seen = [&] { return stats.completed + stats.failed + stats.rejected_later; };
+  const auto settled_seen = [&] {
+    return stats.completed + stats.failed + stats.cancelled + stats.timed_out + stats.rejected_later;
+  };
   // What has settled is read first, so it cannot be more than what was accepted. When it has not changed
   // after that either, both numbers held at one moment; under load that may need some tries.
   std::uint64_t accepted = admission_.accepted();
@@ -264,11 +422,13 @@ PoolStats PoolCore::stats() const {
   const std::lock_guard lock(latency_);
   for (const auto& worker : workers_) {
     stats.workers.push_back(worker->stats());
+    stats.workers.back().queued = waiting_.queued(worker->seat());
     worker->add_latency(stats.waiting, stats.running);
   }
-  // Only a task that stop() and its worker settle at this very moment counts for an instant on both sides.
+  // Only a task that its worker and somebody else settle at this very moment counts for an instant on both sides.
   stats.pending = accepted > settled_seen() ? accepted - settled_seen() : 0;
   stats.submitted = settled_seen() + stats.pending;
+  stats.paused = paused();
   stats.refused = refused_.load(std::memory_order_relaxed);
   stats.shared_bytes_in_use = shared_bytes_->load(std::memory_order_relaxed);
   stats.waiting = stats.waiting.since(waiting_before_);

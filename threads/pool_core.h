@@ -8,12 +8,16 @@
 #include <optional>
 #include <vector>
 
+#include "shared/dispatcher.h"
+#include "shared/event_queue.h"
 #include "shared/options.h"
 #include "shared/pool.h"
 #include "threads/admission.h"
 #include "threads/parking.h"
 #include "threads/slot.h"
+#include "threads/task_control.h"
 #include "threads/task_queue.h"
+#include "threads/waiting_tasks.h"
 #include "threads/worker.h"
 
 /// What a pool, its worker threads and the Futures of its tasks share, and what lives until the last of them
@@ -39,8 +43,16 @@ class PoolCore {
   /// Drops the pool's reference. Requires: nobody submits any more.
   void retire() noexcept;
 
-  /// Accepts a task. Errors: C2; what copying an argument throws.
-  std::optional<SubmitError> submit(const Call& call, TaskState*& accepted);
+  /// Accepts a task. `options`: null where it asks for nothing special. Errors: C2; what copying an argument
+  /// throws; std::system_error when a limit needs a thread that cannot be started.
+  std::optional<SubmitError> submit(const Call& call, const with* options, TaskState*& accepted);
+
+  /// See Pool::cancel_queued.
+  std::size_t cancel_queued() noexcept;
+  /// Workers begin no task that lies in a queue; what a running task has submitted and waits for goes on.
+  void pause() noexcept { paused_.store(true, std::memory_order_seq_cst); }
+  void resume() noexcept;
+  [[nodiscard]] bool paused() const noexcept { return paused_.load(std::memory_order_relaxed); }
 
   // The end.
   /// Refuses new tasks and waits until the accepted ones have settled. Gives: false when `deadline` passed
@@ -65,7 +77,11 @@ class PoolCore {
   [[nodiscard]] Admission& admission() { return admission_; }
   [[nodiscard]] Worker& worker(int index) const { return *workers_[static_cast<std::size_t>(index)]; }
   [[nodiscard]] int workers() const { return static_cast<int>(workers_.size()); }
+  [[nodiscard]] WaitingTasks& waiting_tasks() { return waiting_; }
+  [[nodiscard]] TaskControls& controls() { return controls_; }
+  [[nodiscard]] EventQueue& events() { return events_; }
   [[nodiscard]] TaskSlot* steal(int thief) noexcept;
+  /// Whether a task waits that any worker may begin now.
   [[nodiscard]] bool has_task() const noexcept;
   /// Whether a worker other than `but` is busy, on `cpu` (-1: anywhere). A hint.
   [[nodiscard]] bool busy_on(int cpu, int but) const noexcept;
@@ -75,8 +91,21 @@ class PoolCore {
   [[nodiscard]] bool ended() const noexcept {
     return phase_.load(std::memory_order_seq_cst) >= Phase::kEnded;
   }
-  /// Settles a task that nobody has begun as pool_closed.
-  void reject(TaskSlot& slot) noexcept;
+  /// Ends a task that was taken out of a queue and will not run. `why`: slot_bits::kCancelled, kTimedOut, or 0
+  /// for pool_closed. Gives: false when that had been done.
+  bool end_unrun(TaskSlot& slot, std::uint32_t why) noexcept;
+  /// Lets go of a slot whose task was claimed, settled and taken out of its queue.
+  void finish_claimed(TaskSlot& slot) noexcept;
+  /// Counts a task that was ended before its end; `by` is 1, or -1 when it then was not.
+  void count_ended(std::uint32_t why, int by) noexcept;
+  /// A task has settled that no worker of this pool settled.
+  void settled_elsewhere() noexcept { worker_idle(); }
+  /// Lets go of slots of ended tasks, if many still lie in queues.
+  void sweep_stale() noexcept;
+  /// Reads what every worker runs: see TaskSlot.
+  void meet_workers() const noexcept;
+  /// Worker `index` runs a task whose Future has settled without it. Threads: any; short.
+  void worker_overran(int index) noexcept;
   /// A worker counts as a sleeper now.
   void worker_idle() noexcept;
   void worker_left() noexcept;
@@ -101,7 +130,14 @@ class PoolCore {
   ~PoolCore() = default;
 
   [[nodiscard]] Admission::Answer admit(bool nested, std::uint64_t& sequence, bool& beyond_limit);
-  [[nodiscard]] TaskSlot& make_slot(const Call& call, std::uint64_t sequence);
+  [[nodiscard]] TaskSlot& make_slot(const Call& call, const with* options, bool controlled,
+                                    std::uint64_t sequence);
+  void run_in_caller(TaskSlot& slot) noexcept;
+  void publish(TaskSlot& slot, const with* options) noexcept;
+  [[nodiscard]] int choose_queue(const with* options) noexcept;
+  bool call_seat(int seat) noexcept;
+  [[nodiscard]] TaskSlot* take_any() noexcept;
+  void tell_full() noexcept;
   [[nodiscard]] bool sampled(std::uint64_t sequence) const noexcept;
   [[nodiscard]] std::uint64_t settled() const noexcept;
   void read_settled(PoolStats& stats) const noexcept;
@@ -110,16 +146,31 @@ class PoolCore {
   void announce() noexcept;
 
   const PoolOptions options_;
+  const bool chooses_;
   std::atomic<Phase> phase_{Phase::kOpen};
+  std::atomic<bool> paused_{false};
+  std::atomic<bool> full_told_{false};  // used only while somebody listens to events
   std::atomic<int> worker_cpu_{-1};
   std::vector<std::unique_ptr<Worker>> workers_;
   TaskRing<TaskSlot> ring_;
   SlotArena arena_;
   Admission admission_;
   Parking parking_;
+  WaitingTasks waiting_;
+  TaskControls controls_;
+  EventQueue events_;
+
+  std::mutex dispatching_;  // guards the two below
+  Dispatcher dispatcher_;
+  std::vector<WorkerLoad> loads_;
 
   alignas(64) std::atomic<std::int64_t> references_{1};
+  // Settled by others than workers.
   std::atomic<std::uint64_t> rejected_{0};
+  std::atomic<std::uint64_t> cancelled_{0};
+  std::atomic<std::uint64_t> timed_out_{0};
+  std::atomic<std::uint64_t> completed_by_callers_{0};
+  std::atomic<std::uint64_t> failed_by_callers_{0};
   std::atomic<std::uint64_t> refused_{0};
   std::atomic<std::uint32_t> workers_there_{0};
   std::atomic<std::uint32_t> idle_turn_{0};  // changes when a draining pool may have become empty

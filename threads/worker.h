@@ -31,7 +31,8 @@ class Worker {
 
   /// The loop; returns when the pool has ended.
   void run() noexcept;
-  /// Runs or, when the pool is stopping, rejects one task and settles it.
+  /// Runs one task and settles it; or ends it, when it was cancelled or has waited too long, or the pool is
+  /// stopping.
   void execute(TaskSlot& slot) noexcept;
   /// Runs the youngest waiting task that the current task (or one that it ran while waiting) has submitted.
   ///
@@ -40,6 +41,8 @@ class Worker {
   bool run_descendant() noexcept;
 
   [[nodiscard]] PoolCore& core() const { return core_; }
+  /// The logical worker whose queue this one serves.
+  [[nodiscard]] int seat() const { return index_; }
   [[nodiscard]] TaskDeque<TaskSlot>& deque() { return deque_; }
   [[nodiscard]] const WorkerCounts& counts() const { return counts_; }
   /// The outermost task that runs here; null when none does. Sequentially consistent, see execute.
@@ -61,9 +64,14 @@ class Worker {
 
   [[nodiscard]] TaskSlot* next() noexcept;
   [[nodiscard]] TaskSlot* find() noexcept;
+  [[nodiscard]] TaskSlot* find_by_priority() noexcept;
   [[nodiscard]] TaskSlot* find_idly() noexcept;
   [[nodiscard]] TaskSlot* search() noexcept;
+  void begin(TaskSlot& slot, std::uint32_t word) noexcept;
+  [[nodiscard]] static std::uint32_t run_controlled(TaskSlot& slot) noexcept;
   void settle(TaskSlot& slot, std::uint32_t bits) noexcept;
+  /// Takes: the slot's word when its end was counted, and when it was set.
+  void recount(std::uint32_t seen, std::uint32_t before, std::atomic<std::uint64_t>& counter) noexcept;
   void record_times(const TaskTiming& times) noexcept;
   void free_slot(TaskSlot& slot) noexcept;
   void flush_freed() noexcept;
@@ -77,6 +85,7 @@ class Worker {
   std::atomic<int> cpu_{-1};  // where the last task was begun
   std::int64_t mark_ = 0;     // where in the deque the current task's own submissions begin
   std::uint32_t looks_ = 0;
+  std::uint32_t takes_ = 0;  // by priority
   int submitter_cpu_ = -1;  // where the last task came from
   TaskSlot* freed_first_ = nullptr;
   TaskSlot* freed_last_ = nullptr;
