@@ -61,7 +61,8 @@ std::uint64_t PoolCore::tasks_per_sample() const noexcept {
 
 std::uint64_t PoolCore::settled() const noexcept {
   std::uint64_t sum = 0;
-  for (const auto* count : {&rejected_, &cancelled_, &timed_out_, &completed_by_callers_, &failed_by_callers_}) {
+  for (const auto* count :
+       {&rejected_, &cancelled_, &timed_out_, &completed_by_callers_, &failed_by_callers_}) {
     sum += count->load(std::memory_order_seq_cst);
   }
   for (const auto& worker : workers_) {
@@ -166,8 +167,8 @@ void PoolCore::publish(TaskSlot& slot, const with* options) noexcept {
   } else {
     waiting_.push(slot, queue, priority);
   }
-  // Without stealing nobody else can run what lies in a seat's queue. With it the seat's worker is woken if it
-  // sleeps, and otherwise whoever is there.
+  // Without stealing nobody else can run what lies in a seat's queue. With it the seat's worker is woken if
+  // it sleeps, and otherwise whoever is there.
   const bool called = queue != WaitingTasks::kShared && call_seat(queue);
   const bool open = called || (queue != WaitingTasks::kShared && !waiting_.stealing()) ? !parking_.stopping()
                                                                                        : parking_.published();
@@ -371,8 +372,7 @@ void PoolCore::abandon_running() {
 
 bool PoolCore::stuck(int index) const {
   const TaskSlot* const slot = worker(index).running();
-  return slot != nullptr &&
-         (slot->word() & (slot_bits::kEarly | slot_bits::kFinished)) == slot_bits::kEarly;
+  return slot != nullptr && (slot->word() & (slot_bits::kEarly | slot_bits::kFinished)) == slot_bits::kEarly;
 }
 
 void PoolCore::worker_left() noexcept {
@@ -425,7 +425,8 @@ PoolStats PoolCore::stats() const {
     stats.workers.back().queued = waiting_.queued(worker->seat());
     worker->add_latency(stats.waiting, stats.running);
   }
-  // Only a task that its worker and somebody else settle at this very moment counts for an instant on both sides.
+  // Only a task that its worker and somebody else settle at this very moment counts for an instant on both
+  // sides.
   stats.pending = accepted > settled_seen() ? accepted - settled_seen() : 0;
   stats.submitted = settled_seen() + stats.pending;
   stats.paused = paused();

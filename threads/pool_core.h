@@ -91,8 +91,8 @@ class PoolCore {
   [[nodiscard]] bool ended() const noexcept {
     return phase_.load(std::memory_order_seq_cst) >= Phase::kEnded;
   }
-  /// Ends a task that was taken out of a queue and will not run. `why`: slot_bits::kCancelled, kTimedOut, or 0
-  /// for pool_closed. Gives: false when that had been done.
+  /// Ends a task that was taken out of a queue and will not run. `why`: slot_bits::kCancelled, kTimedOut, or
+  /// 0 for pool_closed. Gives: false when that had been done.
   bool end_unrun(TaskSlot& slot, std::uint32_t why) noexcept;
   /// Lets go of a slot whose task was claimed, settled and taken out of its queue.
   void finish_claimed(TaskSlot& slot) noexcept;

@@ -126,8 +126,8 @@ bool TaskSlot::ask(std::uint32_t bit) noexcept {
   std::uint32_t word = word_.load(std::memory_order_acquire);
   do {
     if (settled(word)) return false;
-  } while (!word_.compare_exchange_weak(word, word | bit, std::memory_order_seq_cst,
-                                        std::memory_order_acquire));
+  } while (
+      !word_.compare_exchange_weak(word, word | bit, std::memory_order_seq_cst, std::memory_order_acquire));
   return true;
 }
 
@@ -176,8 +176,8 @@ std::uint32_t TaskSlot::finish_unrun(std::uint32_t why) noexcept {
   std::uint32_t bits = 0;
   do {
     bits = (word & kEarly) != 0 ? kFinished : kFinished | kNeverRan | why;
-  } while (!word_.compare_exchange_weak(word, word | bits, std::memory_order_acq_rel,
-                                        std::memory_order_acquire));
+  } while (
+      !word_.compare_exchange_weak(word, word | bits, std::memory_order_acq_rel, std::memory_order_acquire));
   if ((word & kEarly) == 0) tell(word);
   return word;
 }
@@ -251,7 +251,8 @@ void TaskSlot::drop(std::uint32_t taken) noexcept {
     // only a word without kFinished. Nobody is left to race with, so no locked instruction.
     word_.store(before & ~kHeld, std::memory_order_relaxed);
   } else {
-    // Release: what the Future did with the outcome, for the worker of a task that settled early, which clears it.
+    // Release: what the Future did with the outcome, for the worker of a task that settled early, which
+    // clears it.
     before = word_.fetch_and(~kHeld, std::memory_order_acq_rel);
   }
   if ((before & kFinished) != 0) {

@@ -24,13 +24,14 @@ class TaskControl;
 
 /// What the word of a slot holds. A slot in the free list has kFinished set and kHeld clear.
 namespace slot_bits {
-inline constexpr std::uint32_t kFinished = 1;   ///< settled, and no queue or worker refers to the slot any more
-inline constexpr std::uint32_t kValue = 2;      ///< came with kFinished: a result was constructed
-inline constexpr std::uint32_t kFailed = 4;     ///< came with kFinished: there is a Failure
-inline constexpr std::uint32_t kNeverRan = 8;   ///< came with what settled it: the task never began
-inline constexpr std::uint32_t kEarly = 16;     ///< settled while a queue or a worker still refers to the slot
-inline constexpr std::uint32_t kHeld = 32;      ///< a Future refers to it
-inline constexpr std::uint32_t kWaited = 64;    ///< somebody may sleep on the word
+inline constexpr std::uint32_t kFinished =
+    1;                                       ///< settled, and no queue or worker refers to the slot any more
+inline constexpr std::uint32_t kValue = 2;   ///< came with kFinished: a result was constructed
+inline constexpr std::uint32_t kFailed = 4;  ///< came with kFinished: there is a Failure
+inline constexpr std::uint32_t kNeverRan = 8;  ///< came with what settled it: the task never began
+inline constexpr std::uint32_t kEarly = 16;    ///< settled while a queue or a worker still refers to the slot
+inline constexpr std::uint32_t kHeld = 32;     ///< a Future refers to it
+inline constexpr std::uint32_t kWaited = 64;   ///< somebody may sleep on the word
 inline constexpr std::uint32_t kSampled = 128;  ///< carries times
 // Asked for while the task was not settled. A worker that sees one before the task begins does not run it.
 inline constexpr std::uint32_t kCancelAsked = 1U << 8;
@@ -38,9 +39,9 @@ inline constexpr std::uint32_t kOverdue = 1U << 9;  ///< waited longer than its 
 // Whose a task is that is asked for and has not begun: the claimer's, or who took it out of its queue.
 inline constexpr std::uint32_t kClaimed = 1U << 10;
 inline constexpr std::uint32_t kOwned = 1U << 11;
-inline constexpr std::uint32_t kClaimDone = 1U << 12;  ///< the claimer has settled it
-inline constexpr std::uint32_t kDequeued = 1U << 13;   ///< a claimed task was taken out of its queue
-inline constexpr std::uint32_t kContinued = 1U << 14;  ///< there is a Continuation
+inline constexpr std::uint32_t kClaimDone = 1U << 12;   ///< the claimer has settled it
+inline constexpr std::uint32_t kDequeued = 1U << 13;    ///< a claimed task was taken out of its queue
+inline constexpr std::uint32_t kContinued = 1U << 14;   ///< there is a Continuation
 inline constexpr std::uint32_t kControlled = 1U << 15;  ///< there is a TaskControl
 // Why, with kEarly or kNeverRan; neither: the pool was stopped.
 inline constexpr std::uint32_t kCancelled = 1U << 16;
@@ -52,17 +53,18 @@ inline constexpr std::uint32_t kAsked = kCancelAsked | kOverdue;
 ///
 /// Invariant: the slot goes back to the free list once, by whoever comes second: the one that sets kFinished,
 /// or the Future that clears kHeld. Both do it by one read-modify-write of the word, so each sees whether the
-/// other was there; a Future that finds kFinished set already knows, and only stores. What the caller knows of
-/// the outcome is decided by the first of kFinished (by the worker) and kEarly (by who cancels, times out or
-/// stops), which is set only while kFinished is not (C1).
+/// other was there; a Future that finds kFinished set already knows, and only stores. What the caller knows
+/// of the outcome is decided by the first of kFinished (by the worker) and kEarly (by who cancels, times out
+/// or stops), which is set only while kFinished is not (C1).
 ///
 /// Who ends a task that waits must know that no worker begins it, and the usual task must not pay for that
-/// with a locked instruction at its beginning. Worker: mark_begun (A), store Worker::running (B), read the word
-/// (C), and run only if nothing was asked. Who cancels: ask (D), read every worker's running (E), read begun
-/// (F). B to E are sequentially consistent. A worker that did not see D at C has C, and so B, before D in
-/// their single order; then E reads what B or a later store of that worker left, so F sees A. Hence: not begun
-/// at F means that whoever takes the slot sees what was asked, and then the word decides whose it is: kClaimed
-/// or kOwned. A claimed task is finished by the second of the claimer and who takes it out of its queue.
+/// with a locked instruction at its beginning. Worker: mark_begun (A), store Worker::running (B), read the
+/// word (C), and run only if nothing was asked. Who cancels: ask (D), read every worker's running (E), read
+/// begun (F). B to E are sequentially consistent. A worker that did not see D at C has C, and so B, before D
+/// in their single order; then E reads what B or a later store of that worker left, so F sees A. Hence: not
+/// begun at F means that whoever takes the slot sees what was asked, and then the word decides whose it is:
+/// kClaimed or kOwned. A claimed task is finished by the second of the claimer and who takes it out of its
+/// queue.
 ///
 /// The submitter writes everything before it publishes the slot; then the worker alone, until it sets
 /// kFinished; then the Future alone. A task with small arguments and result uses one cache line.
@@ -114,8 +116,8 @@ class alignas(64) TaskSlot final : public TaskState {
   // Ending a task before its end.
   /// Sets one of kAsked. Gives: false when the task had settled.
   bool ask(std::uint32_t bit) noexcept;
-  /// Requires: asked; every worker's `running` was read since. Gives: whether the task is the caller's to end;
-  /// then settle_claimed and end_claim follow.
+  /// Requires: asked; every worker's `running` was read since. Gives: whether the task is the caller's to
+  /// end; then settle_claimed and end_claim follow.
   [[nodiscard]] bool claim() noexcept;
   /// Settles a claimed task. `why`: kCancelled or kTimedOut.
   void settle_claimed(std::uint32_t why) noexcept;

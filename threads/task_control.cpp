@@ -44,9 +44,11 @@ std::string why_ended(const TaskSlot& slot, std::uint32_t word) {
     return name + " ran" + limit("run", &TaskControl::run_limit) + left_behind(slot, word);
   }
   if ((word & kCancelled) != 0 || (word & (kEarly | kNeverRan)) == 0) {
-    return name + " was cancelled " + (never_ran ? "before it ran" : "while it ran") + left_behind(slot, word);
+    return name + " was cancelled " + (never_ran ? "before it ran" : "while it ran") +
+           left_behind(slot, word);
   }
-  return "the pool was stopped " + (never_ran ? "before " + name + " could run" : "while " + name + " still ran");
+  return "the pool was stopped " +
+         (never_ran ? "before " + name + " could run" : "while " + name + " still ran");
 }
 
 }  // namespace
@@ -73,8 +75,7 @@ TaskControls::TaskControls(PoolCore& core, const PoolOptions& options)
 
 bool TaskControls::wanted(const TaskType& type, const with* options) const noexcept {
   if (type.takes_stop_token || wait_limit_.count() > 0 || run_limit_.count() > 0) return true;
-  return options != nullptr &&
-         (options->wait_limit || options->run_limit || options->stop.stop_possible());
+  return options != nullptr && (options->wait_limit || options->run_limit || options->stop.stop_possible());
 }
 
 void TaskControls::attach(TaskSlot& slot, const TaskType& type, const with* options) {
@@ -178,7 +179,8 @@ std::optional<std::uint32_t> TaskControls::settle_early(TaskSlot& slot, std::uin
 void TaskControls::abandon(TaskSlot& slot) noexcept {
   std::unique_lock lock(lock_of(slot));
   if ((slot.word_acquired() & kFinished) != 0) return;
-  std::stop_source source = slot.control() != nullptr ? slot.control()->source : std::stop_source(std::nostopstate);
+  std::stop_source source =
+      slot.control() != nullptr ? slot.control()->source : std::stop_source(std::nostopstate);
   const auto before = settle_early(slot, 0);
   if (!before) return;
   lock.unlock();

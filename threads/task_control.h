@@ -38,10 +38,10 @@ struct TaskControl {
 
 /// All controls of one pool, and the thread that looks at limits.
 ///
-/// A slot may be freed and used again while its deadline is still known: a lock says whether it has a control,
-/// and of which task. Nothing of the user's is called under it. Who cancels needs no lock: a Future holds the
-/// slot, and a stop callback is waited for before the slot is free.
-/// Threads: all members from any thread; `stop` once.
+/// A slot may be freed and used again while its deadline is still known: a lock says whether it has a
+/// control, and of which task. Nothing of the user's is called under it. Who cancels needs no lock: a Future
+/// holds the slot, and a stop callback is waited for before the slot is free. Threads: all members from any
+/// thread; `stop` once.
 class TaskControls {
  public:
   TaskControls(PoolCore& core, const PoolOptions& options);

@@ -19,15 +19,14 @@ namespace twinpool::threads {
 /// The queue of all workers, and one a seat (a worker's place in the pool, whoever works there): in each, one
 /// list a priority level. A level is first in, first out.
 ///
-/// Tasks of priority 0 for any worker lie in the pool's ring, which is quicker. They come here, into the level
-/// that stands for 0, only while cancelled ones still take up cells of the ring (see `detour`); the ring's are
-/// older then.
-/// Lists are linked through the slots, so nothing is allocated for a task and no list is ever full. A bitmap a
-/// queue says which levels hold tasks: a pool that uses none of this looks at nothing but that.
-/// No wake-up is lost (see Parking): `in_use_` and a level's bit are set sequentially consistent before the
-/// pusher looks for sleepers, and `has_for_any` reads them so. A task that only one seat may run is announced
-/// by a call to its worker, which looks again before it sleeps.
-/// Threads: all members from any thread.
+/// Tasks of priority 0 for any worker lie in the pool's ring, which is quicker. They come here, into the
+/// level that stands for 0, only while cancelled ones still take up cells of the ring (see `detour`); the
+/// ring's are older then. Lists are linked through the slots, so nothing is allocated for a task and no list
+/// is ever full. A bitmap a queue says which levels hold tasks: a pool that uses none of this looks at
+/// nothing but that. No wake-up is lost (see Parking): `in_use_` and a level's bit are set sequentially
+/// consistent before the pusher looks for sleepers, and `has_for_any` reads them so. A task that only one
+/// seat may run is announced by a call to its worker, which looks again before it sleeps. Threads: all
+/// members from any thread.
 class WaitingTasks {
  public:
   static constexpr int kShared = -1;  ///< as queue: that of all workers
@@ -104,7 +103,9 @@ class WaitingTasks {
   static std::uint64_t bit(int level) { return std::uint64_t{1} << level; }
   /// The highest level in use, from `lowest` on; -1: none.
   static int highest(const Queue& queue, int lowest) noexcept;
-  [[nodiscard]] Queue& queue(int number) const noexcept { return queues_[static_cast<std::size_t>(number + 1)]; }
+  [[nodiscard]] Queue& queue(int number) const noexcept {
+    return queues_[static_cast<std::size_t>(number + 1)];
+  }
   [[nodiscard]] Queue& shared() const noexcept { return queues_[0]; }
   void append(Queue& to, int level, TaskSlot& slot) noexcept;
   [[nodiscard]] TaskSlot* pop(Queue& from, int level) noexcept;

@@ -86,7 +86,7 @@ class Worker {
   std::int64_t mark_ = 0;     // where in the deque the current task's own submissions begin
   std::uint32_t looks_ = 0;
   std::uint32_t takes_ = 0;  // by priority
-  int submitter_cpu_ = -1;  // where the last task came from
+  int submitter_cpu_ = -1;   // where the last task came from
   TaskSlot* freed_first_ = nullptr;
   TaskSlot* freed_last_ = nullptr;
   std::uint32_t freed_count_ = 0;
