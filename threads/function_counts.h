@@ -26,10 +26,11 @@ inline constexpr std::size_t kCountedFunctions = 64;
 /// One worker's counts. Written by that worker alone, read by anybody.
 class FunctionCounts {
  public:
-  void count(std::uint32_t sequence, bool completed) noexcept {
+  /// `by`: 1, or UINT64_MAX to take one back.
+  void count(std::uint32_t sequence, bool completed, std::uint64_t by) noexcept {
     Cell& cell = cells_[function_entry(sequence)];
     auto& counter = completed ? cell.completed : cell.failed;
-    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
   }
   /// Adds what is counted here to the entries.
   void add_to(std::array<FunctionStats, kCountedFunctions>& entries) const;

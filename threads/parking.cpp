@@ -59,16 +59,17 @@ bool Parking::get_up(int worker) noexcept {
   return false;
 }
 
-void Parking::call(int worker) noexcept {
+bool Parking::call(int worker) noexcept {
   door(worker).called.store(true, std::memory_order_seq_cst);
   std::uint32_t now = gate();
   while (now >= kOneSleeper && asleep(worker)) {
     if (gate_.compare_exchange_weak(now, now - kOneSleeper, std::memory_order_seq_cst)) {
       // Another, if this one was just woken: it looks and lies down again.
       open_door(take_sleeper(worker), Door::kLook, -1);
-      return;
+      return true;
     }
   }
+  return false;
 }
 
 void Parking::wake_one(int preferred) noexcept {

@@ -67,8 +67,9 @@ class Parking {
     return wait_at_door(worker, until);
   }
 
-  /// Has one worker look around, asleep or about to sleep: it finds what the caller has stored before.
-  void call(int worker) noexcept;
+  /// Has one worker look around, asleep or about to sleep: it finds what the caller has stored before. Gives:
+  /// whether a sleeper was woken for it (that one, or another where it was just woken).
+  bool call(int worker) noexcept;
   /// The called worker has begun to look. Sequentially consistent, before the look.
   void answer(int worker) noexcept { door(worker).called.store(false, std::memory_order_seq_cst); }
 
@@ -80,6 +81,8 @@ class Parking {
     return (gate_now & kStopping) == 0;
   }
 
+  /// What `published` would give false for.
+  [[nodiscard]] bool stopping() const noexcept { return (gate() & kStopping) != 0; }
   /// Makes `published` give false from now on.
   void set_stopping() noexcept { gate_.fetch_or(kStopping, std::memory_order_seq_cst); }
   /// Wakes every worker, now and whenever one is about to sleep.

@@ -88,6 +88,7 @@ void Staff::occupy(int seat_index, int place) {
   Seat& chair = seat(seat_index);
   if (chair.occupant < 0) present_.fetch_add(1, std::memory_order_seq_cst);
   chair.occupant = place;
+  core_.fill_seat(seat_index);
   if (std::exchange(chair.vacant_by_death, false)) {
     ++chair.restarts;
     const auto delay = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - chair.died);
@@ -101,6 +102,7 @@ void Staff::occupy(int seat_index, int place) {
 void Staff::vacate(int seat_index) {
   seat(seat_index).occupant = -1;
   present_.fetch_sub(1, std::memory_order_seq_cst);
+  core_.empty_seat(seat_index);
 }
 
 bool Staff::start_in_free_seat() {

@@ -40,6 +40,7 @@ ThreadPool::~ThreadPool() {
 void ThreadPool::end(std::optional<Clock::time_point> deadline) {
   core_.staff().close();
   ended_ = core_.staff().see_off(deadline);
+  core_.controls().stop();
   core_.events().stop();
 }
 
@@ -59,9 +60,12 @@ Guarantees ThreadPool::guarantees() const {
 
 PoolStats ThreadPool::stats() const { return core_.stats(); }
 void ThreadPool::reset_latency() { core_.reset_latency(); }
+std::size_t ThreadPool::cancel_queued() { return core_.cancel_queued(); }
+void ThreadPool::pause() { core_.pause(); }
+void ThreadPool::resume() { core_.resume(); }
 
-std::optional<SubmitError> ThreadPool::enqueue(const Call& call, const with* /*options*/, TaskState*& accepted) {
-  return core_.submit(call, accepted);
+std::optional<SubmitError> ThreadPool::enqueue(const Call& call, const with* options, TaskState*& accepted) {
+  return core_.submit(call, options, accepted);
 }
 
 std::shared_ptr<const SharedBlock> ThreadPool::allocate_shared(std::size_t bytes) {

@@ -9,6 +9,8 @@
 
 #include "threads/pool_core.h"
 #include "threads/staff.h"
+#include "threads/task_control.h"
+#include "threads/waiting_tasks.h"
 
 namespace twinpool::threads {
 namespace {
@@ -107,6 +109,8 @@ TaskSlot* Worker::next() noexcept {
 }
 
 TaskSlot* Worker::find() noexcept {
+  if (core_.paused()) return nullptr;
+  if (core_.waiting_tasks().in_use()) return find_by_priority();
   // Tasks that keep submitting to this worker's own deque must not starve the ring.
   if (++looks_ % kRingFirstEvery == 0) {
     if (TaskSlot* const slot = core_.ring().pop()) return slot;
@@ -114,6 +118,22 @@ TaskSlot* Worker::find() noexcept {
   if (TaskSlot* const slot = deque_.pop()) return slot;
   if (TaskSlot* const slot = core_.ring().pop()) return slot;
   return core_.steal(index_);
+}
+
+TaskSlot* Worker::find_by_priority() noexcept {
+  // The deque, the ring and the others' deques are all of priority 0; stale tasks count as takes, too.
+  WaitingTasks& waiting = core_.waiting_tasks();
+  TaskSlot* slot = nullptr;
+  if ((takes_ + 1) % kAgeingInterval == 0) slot = waiting.take_oldest(seat(), core_.ring());
+  if (slot == nullptr) slot = waiting.take(seat(), 1);
+  if (slot == nullptr) slot = deque_.pop();
+  if (slot == nullptr) slot = waiting.take_own(seat(), 0);
+  if (slot == nullptr) slot = core_.ring().pop();
+  if (slot == nullptr) slot = waiting.take(seat(), kLowestPriority);
+  if (slot == nullptr) slot = core_.steal(index_);
+  if (slot == nullptr) slot = waiting.steal(seat());
+  if (slot != nullptr) ++takes_;
+  return slot;
 }
 
 TaskSlot* Worker::find_idly() noexcept {
@@ -162,15 +182,25 @@ TaskSlot* Worker::search() noexcept {
 
 void Worker::execute(TaskSlot& slot) noexcept {
   TaskSlot* const outer = running_.load(std::memory_order_relaxed);
-  // Pairs with PoolCore::abandon_running, which says that the pool is stopping and then looks here: either it
-  // sees that this worker runs something, or this worker sees that nothing may be begun.
+  // Pairs with who ends tasks before their end (see TaskSlot), and with PoolCore::abandon_running, which says
+  // that the pool is stopping and then looks here: either it sees that this worker runs something, or this
+  // worker sees that nothing may be begun.
+  slot.mark_begun(index_);
   running_.store(outer != nullptr ? outer : &slot, std::memory_order_seq_cst);
+  const std::uint32_t word = slot.word_after_begin();
   if (core_.stopping()) {
     // Arguments that do not come back from their destruction keep this worker as a task would (see stuck).
-    core_.reject(slot);
-    running_.store(outer, std::memory_order_release);
-    return;
+    static_cast<void>(core_.end_unrun(slot, 0));
+  } else if ((word & slot_bits::kAsked) != 0) {
+    static_cast<void>(core_.end_unrun(
+        slot, (word & slot_bits::kCancelAsked) != 0 ? slot_bits::kCancelled : slot_bits::kTimedOut));
+  } else {
+    begin(slot, word);
   }
+  running_.store(outer, std::memory_order_release);
+}
+
+void Worker::begin(TaskSlot& slot, std::uint32_t word) noexcept {
   const std::int64_t outer_mark = mark_;
   const std::uint32_t outer_function = std::exchange(function_, slot.function());
   mark_ = deque_.bottom();
@@ -178,23 +208,26 @@ void Worker::execute(TaskSlot& slot) noexcept {
   if (const int cpu = current_cpu(); cpu != cpu_.load(std::memory_order_relaxed)) {
     cpu_.store(cpu, std::memory_order_relaxed);
   }
-  const bool sampled = (slot.word() & slot_bits::kSampled) != 0;
+  const bool sampled = (word & slot_bits::kSampled) != 0;
   if (sampled) slot.times().started_ns = now_ns();
   show(slot, sampled ? slot.times().started_ns : 0);
-  const std::uint32_t bits = slot.run();
+  const std::uint32_t bits = (word & slot_bits::kControlled) == 0 ? slot.run({}) : run_controlled(slot);
   if (sampled) {
     slot.times().settled_ns = now_ns();
     record_times(function_, slot.times());
   }
   mark_ = outer_mark;
-  functions_.count(function_, bits == slot_bits::kValue);
   settle(slot, bits);
   function_ = outer_function;
-  if (board_ != nullptr) {
-    board_->end(finished());
-    if (outer != nullptr) board_->begin(outer_function, 0);
-  }
-  running_.store(outer, std::memory_order_release);
+  if (board_ == nullptr) return;
+  board_->end(finished());
+  if (outer_function != kNoFunction) board_->begin(outer_function, 0);
+}
+
+std::uint32_t Worker::run_controlled(TaskSlot& slot) noexcept {
+  TaskControl& control = *slot.control();
+  control.started_ns.store(now_ns(), std::memory_order_release);
+  return slot.run(control.source.get_token());
 }
 
 void Worker::show(const TaskSlot& slot, std::int64_t now) noexcept {
@@ -211,21 +244,40 @@ bool Worker::run_descendant() noexcept {
 }
 
 void Worker::settle(TaskSlot& slot, std::uint32_t bits) noexcept {
-  auto& counter = bits == slot_bits::kValue ? counts_.completed : counts_.failed;
-  const bool abandoned = (slot.word() & slot_bits::kAbandoned) != 0;
+  using namespace slot_bits;
+  auto& counter = bits == kValue ? counts_.completed : counts_.failed;
+  // What somebody else has settled, and what was cancelled while it ran, is counted elsewhere.
+  const std::uint32_t word = slot.word();
+  const bool cancelled = (word & (kEarly | kCancelAsked)) == kCancelAsked;
+  const bool counted = (word & (kEarly | kCancelAsked)) == 0;
   // Counted before the Future can know, so that who has the result finds room in the pool.
-  if (!abandoned) count(counter, 1, std::memory_order_release);
-  const std::uint32_t before = slot.finish(bits);
-  if (!abandoned && (before & slot_bits::kAbandoned) != 0) {
-    count(counter, UINT64_MAX, std::memory_order_release);  // stop() has counted it
-    core_.recounted();
+  if (counted) {
+    functions_.count(function_, bits == kValue, 1);
+    count(counter, 1, std::memory_order_release);
   }
-  if ((before & slot_bits::kHeld) == 0) {
-    slot.clear(bits);
+  if (cancelled) core_.count_ended(kCancelled, 1);
+  const std::uint32_t before = slot.finish(bits);
+  if ((before & (kEarly | kCancelAsked)) != 0) recount(word, before, bits == kValue);
+  if ((before & kHeld) == 0) {
+    slot.clear(before | bits);
     free_slot(slot);
   }
   core_.admission().made_room(counts_.completed.load(std::memory_order_relaxed) +
                               counts_.failed.load(std::memory_order_relaxed));
+}
+
+void Worker::recount(std::uint32_t seen, std::uint32_t before, bool completed) noexcept {
+  using namespace slot_bits;
+  const bool settled_here = (before & kEarly) == 0;
+  if ((seen & (kEarly | kCancelAsked)) == 0) {
+    // Asked or settled between the count and the end.
+    count(completed ? counts_.completed : counts_.failed, UINT64_MAX, std::memory_order_release);
+    functions_.count(function_, completed, UINT64_MAX);
+    if (settled_here) core_.count_ended(kCancelled, 1);
+  } else if ((seen & kEarly) == 0 && !settled_here) {
+    core_.count_ended(kCancelled, -1);  // who settled it has counted it
+  }
+  core_.settled_elsewhere();
 }
 
 void Worker::record_times(std::uint32_t function, const TaskTiming& times) noexcept {

@@ -55,7 +55,8 @@ class Worker {
   void end_serving() noexcept;
   /// The thread is about to end.
   void depart() noexcept;
-  /// Runs or, when the pool is stopping, rejects one task and settles it.
+  /// Runs one task and settles it; or ends it, when it was cancelled or has waited too long, or the pool is
+  /// stopping.
   void execute(TaskSlot& slot) noexcept;
   /// Runs the youngest waiting task that the current task (or one that it ran while waiting) has submitted.
   ///
@@ -97,16 +98,22 @@ class Worker {
 
  private:
   static inline constinit thread_local Worker* current_worker = nullptr;
+  static constexpr std::uint32_t kNoFunction = UINT32_MAX;
   static constexpr std::uint32_t kFreedAtOnce = 32;
   static constexpr std::uint32_t kRingFirstEvery = 61;
 
   [[nodiscard]] TaskSlot* next() noexcept;
   [[nodiscard]] TaskSlot* find() noexcept;
+  [[nodiscard]] TaskSlot* find_by_priority() noexcept;
   [[nodiscard]] TaskSlot* find_idly() noexcept;
   [[nodiscard]] TaskSlot* search() noexcept;
   [[nodiscard]] bool obey() noexcept;
+  void begin(TaskSlot& slot, std::uint32_t word) noexcept;
+  [[nodiscard]] static std::uint32_t run_controlled(TaskSlot& slot) noexcept;
   void show(const TaskSlot& slot, std::int64_t now) noexcept;
   void settle(TaskSlot& slot, std::uint32_t bits) noexcept;
+  /// Takes: the slot's word when its end was counted, and when it was set.
+  void recount(std::uint32_t seen, std::uint32_t before, bool completed) noexcept;
   void record_times(std::uint32_t function, const TaskTiming& times) noexcept;
   void free_slot(TaskSlot& slot) noexcept;
   void flush_freed() noexcept;
@@ -123,10 +130,11 @@ class Worker {
   std::uint64_t tasks_until_due_ = 0;     // counts down, so 0 is as good as never
   std::int64_t mark_ = 0;     // where in the deque the current task's own submissions begin
   std::uint32_t looks_ = 0;
-  int submitter_cpu_ = -1;  // where the last task came from
-  std::uint32_t function_ = 0;  // of the current task
-  std::uint32_t named_ = UINT32_MAX;  // the function that was last made known on the scoreboard
-  ScoreboardEntry* const board_;  // null when the pool has none
+  std::uint32_t takes_ = 0;           // by priority
+  int submitter_cpu_ = -1;            // where the last task came from
+  std::uint32_t function_ = kNoFunction;  // of the current task
+  std::uint32_t named_ = kNoFunction;  // the function that was last made known on the scoreboard
+  ScoreboardEntry* const board_;      // null when the pool has none
   TaskSlot* freed_first_ = nullptr;
   TaskSlot* freed_last_ = nullptr;
   std::uint32_t freed_count_ = 0;
