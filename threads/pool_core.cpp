@@ -311,6 +311,7 @@ void PoolCore::run_in_caller(TaskSlot& slot) noexcept {
 
 void PoolCore::resume() noexcept {
   paused_.store(false, std::memory_order_seq_cst);
+  show_flag(kScoreboardPaused, false);
   // As if all that waits were published now.
   parking_.published();
   if (waiting_.in_use() && !waiting_.stealing()) {
@@ -352,6 +353,7 @@ void PoolCore::advance(Phase to) noexcept {
 
 bool PoolCore::drain(std::optional<Clock::time_point> deadline) {
   advance(Phase::kDraining);
+  show_flag(kScoreboardClosed, true);
   admission_.close();
   for (bool in_time = true;;) {
     const std::uint32_t turn = idle_turn_.load(std::memory_order_acquire);
@@ -383,6 +385,7 @@ void PoolCore::end_workers() {
 void PoolCore::close() {
   admission_.close();
   advance(Phase::kStopping);
+  show_flag(kScoreboardClosed, true);
   parking_.set_stopping();
   reject_queued();
   parking_.end();

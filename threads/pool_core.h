@@ -55,7 +55,10 @@ class PoolCore {
   /// See Pool::cancel_queued.
   std::size_t cancel_queued() noexcept;
   /// Workers begin no task that lies in a queue; what a running task has submitted and waits for goes on.
-  void pause() noexcept { paused_.store(true, std::memory_order_seq_cst); }
+  void pause() noexcept {
+    paused_.store(true, std::memory_order_seq_cst);
+    show_flag(kScoreboardPaused, true);
+  }
   void resume() noexcept;
   [[nodiscard]] bool paused() const noexcept { return paused_.load(std::memory_order_relaxed); }
 
@@ -91,6 +94,9 @@ class PoolCore {
   [[nodiscard]] TaskControls& controls() { return controls_; }
   [[nodiscard]] EventQueue& events() { return events_; }
   [[nodiscard]] const ScoreboardMemory& board() const { return board_; }
+  void show_flag(ScoreboardFlag flag, bool on) noexcept {
+    if (board_.open()) board_.set_flag(flag, on);
+  }
   [[nodiscard]] FunctionTimes& function_times() { return function_times_; }
   /// Tells that all that was accepted has settled after drain.
   void tell_drained() noexcept;

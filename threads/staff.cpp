@@ -92,6 +92,7 @@ void Staff::occupy(int seat_index, int place) {
   if (std::exchange(chair.vacant_by_death, false)) {
     ++chair.restarts;
     const auto delay = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - chair.died);
+    if (core_.board().open()) core_.board().entry(place).count_restart(delay);
     tell(EventKind::kWorkerRestarted, place, "is made anew after " + std::to_string(delay.count()) + " ms",
          delay);
   } else if (at(place).post == Post::kStarting) {
@@ -176,6 +177,7 @@ void Staff::arrived(int place) {
     set_timer(kMendKey, fresh.ready);  // what waits may need more workers
     if (std::exchange(degraded_, false)) {
       core_.regain_hope();
+      core_.show_flag(kScoreboardDegraded, false);
       tell_pool(EventKind::kPoolRecovered, "has workers again");
     }
   }
@@ -207,6 +209,7 @@ void Staff::left(int place) noexcept {
     if (gone.why == Leave::kRecycled) {
       ++seat(gone.seat).recycled;
       ++recycled_;
+      if (core_.board().open()) core_.board().entry(place).count_recycled();
       tell(EventKind::kWorkerRecycled, place, "has left for a fresh one");
     } else if (gone.why == Leave::kRetired) {
       tell(EventKind::kWorkerRetired, place, "has left: the pool needs fewer workers");

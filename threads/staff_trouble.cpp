@@ -18,6 +18,7 @@ void Staff::set_up_failed(int place, const std::string& why) noexcept {
     const auto now = Clock::now();
     policy_.died(now, false);
     ++deaths_;
+    if (core_.board().open()) core_.board().entry(place).count_death(DeathCause::kSetUp, 0);
     try {
       chair.last_death = "could not be set up: " + why;
       last_failure_ = "worker " + std::to_string(gone.seat) + " " + chair.last_death;
@@ -33,6 +34,7 @@ void Staff::set_up_failed(int place, const std::string& why) noexcept {
       chair.died = now;
     }
     if (policy_.degraded() && !std::exchange(degraded_, true)) {
+      core_.show_flag(kScoreboardDegraded, true);
       tell_pool(EventKind::kPoolDegraded, "is degraded, too many workers died; " + last_failure_);
     }
     if (degraded_ && count_of(Post::kWorking) == 0) hopeless = last_failure_;

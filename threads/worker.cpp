@@ -56,6 +56,7 @@ void Worker::arrive() noexcept {
   name_this_thread(core_.options().name, seat());
   thread_id_.store(::gettid(), std::memory_order_relaxed);
   phase_.store(WorkerPhase::kArriving, std::memory_order_release);
+  finished_before_ = finished();
   if (board_ != nullptr) board_->arrive(thread_id(), static_cast<std::uint32_t>(seat()), now_ns());
 }
 
@@ -220,7 +221,7 @@ void Worker::begin(TaskSlot& slot, std::uint32_t word) noexcept {
   settle(slot, bits);
   function_ = outer_function;
   if (board_ == nullptr) return;
-  board_->end(finished());
+  board_->end(finished() - finished_before_);
   if (outer_function != kNoFunction) board_->begin(outer_function, 0);
 }
 

@@ -128,6 +128,7 @@ class Worker {
   std::atomic<std::uint32_t> orders_{0};  // in a line that only this worker writes often
   std::atomic<int> cpu_{-1};              // where the last task was begun
   std::uint64_t tasks_until_due_ = 0;     // counts down, so 0 is as good as never
+  std::uint64_t finished_before_ = 0;     // by those who worked here before
   std::int64_t mark_ = 0;     // where in the deque the current task's own submissions begin
   std::uint32_t looks_ = 0;
   std::uint32_t takes_ = 0;           // by priority
