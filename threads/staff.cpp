@@ -57,11 +57,11 @@ void Staff::start(int place, int seat_index, int replaces) {
   fresh.replaces = replaces;
   fresh.why = Leave::kEnd;
   fresh.due = false;
+  fresh.restart_delay.reset();
   const double random = std::uniform_real_distribution<double>(0, 1)(random_);
-  const Recycling recycling =
-      is_spare(place) ? Recycling() : Recycling(options_.recycling, random);
-  fresh.leaves_at = recycling.max_age().count() == 0 ? Clock::time_point::max()
-                                                     : Clock::now() + recycling.max_age();
+  const Recycling recycling = is_spare(place) ? Recycling() : Recycling(options_.recycling, random);
+  fresh.leaves_at =
+      recycling.max_age().count() == 0 ? Clock::time_point::max() : Clock::now() + recycling.max_age();
   core_.worker(place).appoint(seat_index, recycling.max_tasks());
   core_.add_reference();
   core_.worker_came();
@@ -93,10 +93,7 @@ void Staff::occupy(int seat_index, int place) {
     ++chair.restarts;
     const auto delay = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - chair.died);
     if (core_.board().open()) core_.board().entry(place).count_restart(delay);
-    tell(EventKind::kWorkerRestarted, place, "is made anew after " + std::to_string(delay.count()) + " ms",
-         delay);
-  } else if (at(place).post == Post::kStarting) {
-    tell(EventKind::kWorkerStarted, place, "has started");
+    at(place).restart_delay = delay;
   }
 }
 
@@ -123,6 +120,7 @@ void Staff::work(int place) noexcept {
   // Seat and order were written before the thread was started, under the lock.
   const Place& here = at(place);
   worker.arrive();
+  announce(place);
   static_cast<void>(place_this_thread(options_, worker.seat(), cpus_));
   std::string why;
   if (set_up(here, why)) {
@@ -137,6 +135,19 @@ void Staff::work(int place) noexcept {
   worker.depart();
   left(place);
   core_.worker_left();
+}
+
+void Staff::announce(int place) noexcept {
+  // Not by who starts it: only now has the thread an id to tell.
+  const std::lock_guard lock(mutex_);
+  const Place& fresh = at(place);
+  if (const auto delay = fresh.restart_delay) {
+    tell(EventKind::kWorkerRestarted, place, "is made anew after " + std::to_string(delay->count()) + " ms",
+         *delay);
+  } else {
+    tell(EventKind::kWorkerStarted, place,
+         is_spare(place) ? "has a spare that stands in for it" : "has started");
+  }
 }
 
 WorkerInfo Staff::info_of(const Place& here) const {
@@ -182,6 +193,7 @@ void Staff::arrived(int place) {
     }
   }
   tell(EventKind::kWorkerReady, place, "is ready");
+  core_.worker(place).begin_serving();  // before it replaces anybody: the strength must not dip
   if (const int old = std::exchange(fresh.replaces, -1); old >= 0) {
     seat(fresh.seat).successor = -1;
     const bool old_works = seat(fresh.seat).occupant == old;

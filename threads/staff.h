@@ -102,6 +102,7 @@ class Staff {
     Clock::time_point leaves_at = Clock::time_point::max();  // max_age
     int replaces = -1;       // the place that leaves once this one is ready
     int stands_in_for = -1;  // the stuck place, for a spare
+    std::optional<std::chrono::milliseconds> restart_delay;  // it stands in for one that died so long ago
     bool due = false;
     bool stuck = false;
   };
@@ -126,6 +127,7 @@ class Staff {
   [[nodiscard]] bool set_up(const Place& at, std::string& why) const noexcept;
   void tear_down(const Place& at) const noexcept;
   [[nodiscard]] WorkerInfo info_of(const Place& at) const;
+  void announce(int place) noexcept;
   void arrived(int place);
   void left(int place) noexcept;
   void set_up_failed(int place, const std::string& why) noexcept;

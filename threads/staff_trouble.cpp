@@ -130,7 +130,6 @@ void Staff::start_spare(int stuck) noexcept {
     try {
       start(place, at(stuck).seat, -1);
       at(place).stands_in_for = stuck;
-      tell(EventKind::kWorkerStarted, place, "has a spare that stands in for it");
     } catch (...) {
       // No thread to be had: the pool goes on with the workers that are not stuck.
     }

@@ -45,6 +45,7 @@ Worker::Worker(PoolCore& core, int place)
 
 void Worker::run() noexcept {
   arrive();
+  begin_serving();
   serve();
   end_serving();
   depart();
@@ -60,9 +61,12 @@ void Worker::arrive() noexcept {
   if (board_ != nullptr) board_->arrive(thread_id(), static_cast<std::uint32_t>(seat()), now_ns());
 }
 
-void Worker::serve() noexcept {
+void Worker::begin_serving() noexcept {
   phase_.store(WorkerPhase::kWorking, std::memory_order_release);
   if (board_ != nullptr) board_->set_state(WorkerState::kIdle, now_ns());
+}
+
+void Worker::serve() noexcept {
   while (TaskSlot* const slot = next()) execute(*slot);
 }
 

@@ -49,6 +49,8 @@ class Worker {
   void run() noexcept;
   /// Names the calling thread, which becomes this worker.
   void arrive() noexcept;
+  /// It is ready for tasks, and counts as being there from now on.
+  void begin_serving() noexcept;
   /// The loop; returns when the pool has ended, or when this worker was told or allowed to leave.
   void serve() noexcept;
   /// Takes no tasks any more; user code may still run here (tear-down).
