@@ -82,7 +82,7 @@ void Monitor::serve_bell() {
   std::uint64_t rings = 0;
   [[maybe_unused]] const auto got = ::read(bell_.native_handle(), &rings, sizeof rings);
   const Segment& segment = books_.segment();
-  for (int worker = 0; worker < segment.worker_count(); ++worker) {
+  for (int worker = 0; worker < segment.place_count(); ++worker) {
     const SlotRef intent = segment.worker(worker).intent.load(std::memory_order_acquire);
     if (intent != 0 && ref_index(intent) < segment.slot_count())
       books_.attach_result_memory(ref_index(intent));
@@ -147,7 +147,7 @@ void Monitor::supervisor_gone() {
 void Monitor::recover_all(bool unasked) {
   const Segment& segment = books_.segment();
   SegmentHeader& header = segment.header();
-  for (int index = 0; index < segment.worker_count(); ++index) {
+  for (int index = 0; index < segment.place_count(); ++index) {
     WorkerRecord& record = segment.worker(index);
     const auto pid = record.pid.exchange(0, std::memory_order_acq_rel);
     // Whoever has not been reaped by its supervisor was killed after it.
@@ -186,7 +186,7 @@ void Monitor::everybody_gone() {
   const Segment& segment = books_.segment();
   // Had the launcher lived to the end, it would have reaped the workers first. Otherwise the kernel kills
   // them right after their supervisor; what they write to may be used again only when they are gone.
-  for (int index = 0; index < segment.worker_count(); ++index) {
+  for (int index = 0; index < segment.place_count(); ++index) {
     try {
       const auto pid = static_cast<pid_t>(segment.worker(index).pid.load(std::memory_order_acquire));
       if (pid > 0) wait_ended(open_pidfd(pid), milliseconds(1000));

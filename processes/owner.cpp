@@ -281,7 +281,7 @@ bool ProcessPool::Owner::wait_for_room(Clock::time_point deadline, Done done) {
 
 bool ProcessPool::Owner::is_idle() const {
   if (!skip_stale(*segment_)) return false;
-  for (int index = 0; index < segment_->worker_count(); ++index) {
+  for (int index = 0; index < segment_->place_count(); ++index) {
     const SlotRef intent = segment_->worker(index).intent.load(std::memory_order_acquire);
     if (intent == 0 || ref_index(intent) >= segment_->slot_count()) continue;
     const SlotWord word{segment_->slot(ref_index(intent)).word.load(std::memory_order_acquire)};
@@ -320,7 +320,7 @@ bool ProcessPool::Owner::stop(std::chrono::nanoseconds limit) {
   SegmentHeader& header = segment_->header();
   if (clean_) {
     header.stopping.store(1, std::memory_order_seq_cst);
-    for (int index = 0; index < segment_->worker_count(); ++index) knock(segment_->worker(index));
+    for (int index = 0; index < segment_->place_count(); ++index) knock(segment_->worker(index));
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto poked = ::write(poke_.get(), &one, sizeof one);
     monitor_->wait_supervisor_gone(milliseconds(1'000));
@@ -350,7 +350,7 @@ PoolStats ProcessPool::Owner::stats() {
   stats.worker_deaths = header.deaths.load(std::memory_order_acquire);
   stats.shared_bytes_in_use = books_->extents().in_use();
   stats.shared_bytes_limit = books_->extents().capacity();
-  for (int index = 0; index < segment_->worker_count(); ++index) {
+  for (int index = 0; index < segment_->place_count(); ++index) {
     stats.workers.push_back(worker_stats(index));
     stats.waiting.add(segment_->worker(index).waiting);
     stats.running.add(segment_->worker(index).running);
@@ -409,7 +409,7 @@ void ProcessPool::Owner::reset_latency() {
   const std::lock_guard lock(latency_mutex_);
   waiting_before_ = Histogram();
   running_before_ = Histogram();
-  for (int index = 0; index < segment_->worker_count(); ++index) {
+  for (int index = 0; index < segment_->place_count(); ++index) {
     waiting_before_.add(segment_->worker(index).waiting);
     running_before_.add(segment_->worker(index).running);
   }
@@ -418,7 +418,7 @@ void ProcessPool::Owner::reset_latency() {
 
 std::vector<int> ProcessPool::Owner::worker_pids() const {
   std::vector<int> pids;
-  for (int index = 0; index < segment_->worker_count(); ++index) {
+  for (int index = 0; index < segment_->place_count(); ++index) {
     const auto pid = static_cast<int>(segment_->worker(index).pid.load(std::memory_order_acquire));
     if (pid != 0) pids.push_back(pid);
   }

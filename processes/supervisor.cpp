@@ -36,7 +36,7 @@ class Supervisor {
         header_(segment.header()),
         context_(context),
         policy_(context.restart),
-        places_(static_cast<std::size_t>(segment.worker_count())) {}
+        places_(static_cast<std::size_t>(segment.seat_count())) {}
 
   [[noreturn]] void run() {
     sigset_t children;
@@ -138,7 +138,7 @@ class Supervisor {
 
   void restore_strength() {
     prove();
-    for (int index = 0; index < segment_.worker_count(); ++index) {
+    for (int index = 0; index < segment_.seat_count(); ++index) {
       if (places_[static_cast<std::size_t>(index)].pid != 0) continue;
       const auto now = Clock::now();
       if (policy_.next_start() > now) break;
@@ -156,7 +156,7 @@ class Supervisor {
   void prove() {
     if (!policy_.troubled()) return;
     const auto now = Clock::now();
-    for (int index = 0; index < segment_.worker_count(); ++index) {
+    for (int index = 0; index < segment_.seat_count(); ++index) {
       const Place& place = places_[static_cast<std::size_t>(index)];
       if (place.pid == 0 || place.born < last_death_) continue;
       if (finished_a_task(place, segment_.worker(index)) || has_lived(place, now)) return policy_.proved();
