@@ -43,9 +43,9 @@ class Launcher {
   /// LauncherReport); closing the socket, or its writing half, ends supervisor and workers, and the launcher
   /// closes its end when all of them are reaped.
   ///
-  /// Errors: throws std::system_error when the launcher is gone or a descriptor in `options.keep_descriptors`
+  /// Errors: throws std::system_error when the launcher is gone or a descriptor in `options.processes.keep_descriptors`
   /// is bad.
-  Descriptor open_pool(const Segment& segment, const ProcessOptions& options, int poke, int owner_bell);
+  Descriptor open_pool(const Segment& segment, const PoolOptions& options, int poke, int owner_bell);
 
  private:
   Launcher() = default;

@@ -34,8 +34,8 @@ class ProcessPool final : public Pool {
   std::size_t cancel_queued() override { return 0; }
   void pause() override {}
   void resume() override {}
-  bool reload(std::chrono::nanoseconds) override { return true; }
-  void resize(WorkerRange) override {}
+  bool reload(std::chrono::nanoseconds limit) override;
+  void resize(WorkerRange workers) override;
   [[nodiscard]] std::string scoreboard_path() const override { return {}; }
 
   /// The process ids of the workers that are there now.
