@@ -80,7 +80,12 @@ void Staff::grow(int least, int most) {
   if (wanted_ >= most || (!asked && !came) || header_.paused.load(std::memory_order_acquire) != 0) return;
   int starting = wanted_ - present();
   for (const Place& place : places_) starting += place.post == Post::kStarting && place.replaces < 0 ? 1 : 0;
-  wanted_ += workers_to_start(wanted_, awake_or_asleep(header_), starting, backlog(segment_), {least, most});
+  const int more =
+      workers_to_start(wanted_, awake_or_asleep(header_), starting, backlog(segment_), {least, most});
+  if (more == 0) return;
+  wanted_ += more;
+  // All are needed now: whoever idled until now does not leave for it.
+  for (Place& place : places_) place.idle_since = Clock::now();
 }
 
 void Staff::shrink(int least) {
