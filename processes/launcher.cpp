@@ -89,9 +89,10 @@ Launcher::~Launcher() {
   }
 }
 
-Descriptor Launcher::open_pool(const Segment& segment, const PoolOptions& options, int poke, int owner_bell) {
+Descriptor Launcher::open_pool(const Segment& segment, const PoolOptions& options,
+                               const PoolDescriptors& given) {
   auto [ours, theirs] = make_channel();
-  std::vector<int> descriptors{theirs.get(), segment.descriptor(), poke, owner_bell};
+  std::vector<int> descriptors{theirs.get(), segment.descriptor(), given.poke, given.owner_bell, given.board};
   const std::vector<int>& keep = options.processes.keep_descriptors;
   descriptors.insert(descriptors.end(), keep.begin(), keep.end());
   const std::vector<std::byte> bytes = encode_worker_options(worker_options_of(options));

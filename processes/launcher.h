@@ -11,6 +11,13 @@
 
 namespace twinpool::processes {
 
+/// What a pool's supervisor is given beside segment and options.
+struct PoolDescriptors {
+  int poke = -1;        ///< eventfd: the owner asks the supervisor to look
+  int owner_bell = -1;  ///< eventfd: asks the owner to look
+  int board = -1;       ///< the scoreboard's memory
+};
+
 /// A tiny process, forked while the program was young, that forks the supervisors of all its process pools.
 ///
 /// Fork is safe only from a process with one thread and cheap only from a small one; a program that has pools
@@ -45,7 +52,7 @@ class Launcher {
   ///
   /// Errors: throws std::system_error when the launcher is gone or a descriptor in `options.processes.keep_descriptors`
   /// is bad.
-  Descriptor open_pool(const Segment& segment, const PoolOptions& options, int poke, int owner_bell);
+  Descriptor open_pool(const Segment& segment, const PoolOptions& options, const PoolDescriptors& descriptors);
 
  private:
   Launcher() = default;

@@ -28,7 +28,7 @@ namespace {
 
 /// One pool as the launcher knows it: what a supervisor is started from, and the one that runs.
 struct PoolEntry {
-  Descriptor socket, memory, poke, bell;
+  Descriptor socket, memory, poke, bell, board;
   WorkerOptions options;
   std::vector<Descriptor> keep;  // one for each of options.processes.keep_descriptors
 
@@ -94,6 +94,7 @@ class LauncherLoop {
     pool.memory = std::move(fds[1]);
     pool.poke = std::move(fds[2]);
     pool.bell = std::move(fds[3]);
+    pool.board = std::move(fds[4]);
     pool.keep.assign(std::make_move_iterator(fds.begin() + kPoolDescriptors),
                      std::make_move_iterator(fds.end()));
     start_supervisor(pools_.emplace_back(std::move(pool)));
@@ -121,11 +122,14 @@ class LauncherLoop {
     try {
       // The owner's number for a kept descriptor may be in use here: ours move out of the way first.
       const std::vector<int>& numbers = pool.options.processes.keep_descriptors;
-      const SupervisorContext context{.options = pool.options,
+      SupervisorContext context{.options = pool.options,
                                       .owner_pidfd = keep_above(owner_pidfd_, numbers),
                                       .pool_socket = keep_above(pool.socket.get(), numbers),
                                       .poke = keep_above(pool.poke.get(), numbers),
                                       .owner_bell = keep_above(pool.bell.get(), numbers)};
+      ScoreboardMemory board = ScoreboardMemory::adopt(pool.board.release());
+      board.close_descriptor();  // what is mapped stays
+      context.board = &board;
       Descriptor memory(keep_above(pool.memory.get(), numbers));
       std::vector<int> moved;
       for (const Descriptor& fd : pool.keep) moved.push_back(keep_above(fd.get(), numbers));

@@ -192,7 +192,7 @@ void Monitor::restart_supervisor() {
   SegmentHeader& header = books_.segment().header();
   if (policy_.degraded()) {
     if (header.degraded.exchange(1, std::memory_order_seq_cst) == 0)
-      observer_.tell_pool(EventKind::kPoolDegraded, "is degraded, its supervisor died too often");
+      observer_.degraded("is degraded, its supervisor died too often");
     fail_queued(books_.segment(), SlotState::kLost);
   }
   restart_timer_.expires_at(std::max(policy_.next_start(), Clock::now()));
@@ -224,7 +224,7 @@ void Monitor::everybody_gone() {
   if (!ending_) {
     // Nobody can start anybody any more: what waits would wait for ever.
     if (segment.header().degraded.exchange(1, std::memory_order_seq_cst) == 0)
-      observer_.tell_pool(EventKind::kPoolDegraded, "is degraded, launcher and supervisor are gone");
+      observer_.degraded("is degraded, launcher and supervisor are gone");
     fail_queued(segment, SlotState::kLost);
   }
   supervisor_pid_ = 0;

@@ -30,8 +30,9 @@ std::string known_name(const TaskType* type) {
                                                                                       : std::string();
 }
 
-Observer::Observer(const Segment& segment, const PoolOptions& options)
+Observer::Observer(const Segment& segment, const ScoreboardMemory& board, const PoolOptions& options)
     : segment_(segment),
+      board_(board),
       options_(options),
       reader_(segment.header().events),
       stuck_(std::make_unique<std::atomic<bool>[]>(static_cast<std::size_t>(segment.place_count()))),
@@ -114,7 +115,15 @@ std::string Observer::loss(const EventRecord& told, const std::string& task) con
   return text;
 }
 
+void Observer::degraded(const std::string& what) noexcept {
+  board_.set_flag(kScoreboardDegraded, true);
+  tell_pool(EventKind::kPoolDegraded, what);
+}
+
 void Observer::died_with_supervisor(int place, int pid, const TaskType* type) noexcept {
+  ScoreboardEntry& shown = board_.entry(place);
+  shown.count_death(DeathCause::kSignal, SIGKILL);
+  shown.leave(WorkerState::kLost, scoreboard_time(Clock::now()));
   if (!queue_.listens()) return;
   EventRecord event{};
   event.kind = static_cast<std::uint32_t>(EventKind::kWorkerLost);

@@ -12,6 +12,7 @@
 #include "shared/event_queue.h"
 #include "shared/options.h"
 #include "shared/pulse.h"
+#include "shared/scoreboard.h"
 
 namespace twinpool::processes {
 
@@ -21,7 +22,7 @@ namespace twinpool::processes {
 /// Threads: `listen`, `look` and `supervisor_lost` from the monitor's, or when that has ended; the rest from any.
 class Observer {
  public:
-  Observer(const Segment& segment, const PoolOptions& options);
+  Observer(const Segment& segment, const ScoreboardMemory& board, const PoolOptions& options);
 
   /// Takes what the supervisor has told since.
   void listen() noexcept;
@@ -29,6 +30,8 @@ class Observer {
   std::optional<std::chrono::nanoseconds> look() noexcept;
   /// A worker has died with the supervisor. `type`: what it ran, or null.
   void died_with_supervisor(int place, int pid, const TaskType* type) noexcept;
+  /// The pool is degraded, as the supervisor could not find itself.
+  void degraded(const std::string& what) noexcept;
   void tell_pool(EventKind kind, const std::string& what) noexcept;
 
   /// Whether the worker at `place` has been on one task for too long.
@@ -47,6 +50,7 @@ class Observer {
   [[nodiscard]] std::string loss(const EventRecord& told, const std::string& task) const;
 
   const Segment& segment_;
+  const ScoreboardMemory& board_;
   const PoolOptions& options_;
   EventReader reader_;
   std::optional<Pulse> pulse_;

@@ -76,10 +76,15 @@ ProcessPool::Owner::~Owner() {
 }
 
 void ProcessPool::Owner::start() {
-  observer_ = std::make_unique<Observer>(*segment_, options_);
+  board_ = ScoreboardMemory::create({.pool_name = options_.name,
+                                     .backend = ScoreboardBackend::kProcesses,
+                                     .seats = segment_->seat_count(),
+                                     .places = segment_->place_count()});
+  observer_ = std::make_unique<Observer>(*segment_, board_, options_);
   poke_ = make_eventfd("the supervisor");
   Descriptor bell = make_eventfd("the owner");
-  Descriptor socket = launcher_->open_pool(*segment_, options_, poke_.get(), bell.get());
+  Descriptor socket = launcher_->open_pool(
+      *segment_, options_, {.poke = poke_.get(), .owner_bell = bell.get(), .board = board_.fd()});
   try {
     monitor_ =
         std::make_unique<Monitor>(*books_, *observer_, std::move(bell), std::move(socket),
@@ -126,6 +131,7 @@ std::optional<SubmitError> ProcessPool::Owner::enqueue(const Call& call, TaskSta
     books_->attach(record, place.arguments, expected_result(call), std::move(count.attached()));
     const Extent& result = TaskBooks::result_of(record);
     slot.type = call.type;
+    slot.sequence = call.sequence;
     slot.arguments_bytes = bytes;
     slot.arguments_offset = place.arguments.empty() ? kInline : place.arguments.offset;
     slot.result_offset = result.empty() ? kInline : result.offset;
@@ -280,6 +286,7 @@ void ProcessPool::Owner::close_submissions() {
   const std::lock_guard lock(push_mutex_);
   closed_ = true;
   closed_hint_.store(true, std::memory_order_release);
+  board_.set_flag(kScoreboardClosed, true);
 }
 
 bool ProcessPool::Owner::drain(std::chrono::nanoseconds limit) {
@@ -318,6 +325,10 @@ bool ProcessPool::Owner::stop(std::chrono::nanoseconds limit) {
   monitor_->end_everything(kEndLimit);
   monitor_->finish();
   observer_->stop();
+  for (int place = 0; place < board_.places(); ++place) {
+    if (board_.entry(place).id.load(std::memory_order_relaxed) != 0)
+      board_.entry(place).leave(WorkerState::kStopped, scoreboard_time(Clock::now()));
+  }
   return clean_;
 }
 

@@ -34,6 +34,7 @@ class ProcessPool::Owner {
   bool stop(std::chrono::nanoseconds limit);
   bool reload(std::chrono::nanoseconds limit);
   void resize(const WorkerRange& workers);
+  [[nodiscard]] std::string scoreboard_path() const { return board_.path(); }
   [[nodiscard]] std::vector<int> worker_pids() const { return pids_of(*segment_); }
   [[nodiscard]] int supervisor_pid() const { return monitor_->supervisor_pid(); }
   [[nodiscard]] std::chrono::nanoseconds stop_limit() const { return options_.stop_limit; }
@@ -72,6 +73,7 @@ class ProcessPool::Owner {
   std::shared_ptr<Launcher> launcher_;
   TaskBooks* books_ = nullptr;  // outlives this: see TaskBooks
   const Segment* segment_ = nullptr;
+  ScoreboardMemory board_;
   Descriptor poke_;
   std::unique_ptr<Observer> observer_;
   std::unique_ptr<Monitor> monitor_;

@@ -36,7 +36,7 @@ class ProcessPool final : public Pool {
   void resume() override {}
   bool reload(std::chrono::nanoseconds limit) override;
   void resize(WorkerRange workers) override;
-  [[nodiscard]] std::string scoreboard_path() const override { return {}; }
+  [[nodiscard]] std::string scoreboard_path() const override;
 
   /// The process ids of the workers that are there now.
   [[nodiscard]] std::vector<int> worker_pids() const;

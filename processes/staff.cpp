@@ -102,15 +102,20 @@ bool Staff::start(int place, int seat_index, int replaces) {
   const std::uint64_t share = fresh.recycling.max_tasks();
   const WorkerBirth birth{.place = place,
                           .supervisor = ::getpid(),
+                          .tasks_before = fresh.tasks_at_birth,
                           .poke_at = share == 0 ? UINT64_MAX : fresh.tasks_at_birth + share,
                           .cpus = cpus_};
+  ScoreboardEntry& shown = context_.board->entry(place);
+  shown.arrive(0, static_cast<std::uint32_t>(seat_index), scoreboard_time(Clock::now()));
   const pid_t pid = ::fork();
   if (pid == 0) become_worker(segment_, context_, birth);
   if (pid < 0) {
     header_.start_errno.store(static_cast<std::uint32_t>(errno), std::memory_order_release);
     policy_.died(Clock::now(), false);
+    shown.leave(WorkerState::kLost, scoreboard_time(Clock::now()));
     return false;
   }
+  shown.id.store(pid, std::memory_order_relaxed);
   fresh.pid = pid;
   fresh.born = fresh.ready = fresh.idle_since = Clock::now();
   at(place) = fresh;
@@ -135,6 +140,7 @@ void Staff::occupy(int seat_index, int place) {
     const auto delay_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(delay.count(), 0, UINT32_MAX));
     record(place).restarts.fetch_add(1, std::memory_order_relaxed);
     record(place).restart_delay_ms.store(delay_ms, std::memory_order_relaxed);
+    context_.board->entry(place).count_restart(delay);
     EventRecord event{};
     event.delay_ms = delay_ms;
     tell(EventKind::kWorkerRestarted, place, event);
@@ -217,9 +223,27 @@ void Staff::bury(int place, int status) {
       tell(EventKind::kWorkerLost, place, event);
     }
   }
+  show_leaving(place, peaceful, status);
   at(place) = {};
   vacate(place, gone.post != Post::kLeaving);
   somebody_came_ = true;  // it may have been counted on
+}
+
+void Staff::show_leaving(int place, bool peaceful, int status) {
+  ScoreboardEntry& shown = context_.board->entry(place);
+  const Place& gone = at(place);
+  if (stopping() || peaceful) {
+    if (!stopping() && gone.why == Leave::kRecycled) shown.count_recycled();
+    shown.leave(stopping() ? WorkerState::kStopped : WorkerState::kAbsent, scoreboard_time(Clock::now()));
+    return;
+  }
+  shown.count_death(cause_of({.status = status,
+                              .by_the_pool = gone.asked_to_die,
+                              .in_set_up = gone.post == Post::kStarting,
+                              .oom_kill = oom_kills_.more()}),
+                    WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+  shown.leave(gone.post == Post::kLeaving ? WorkerState::kAbsent : WorkerState::kLost,
+              scoreboard_time(Clock::now()));
 }
 
 void Staff::vacate(int place, bool lost) {
@@ -299,6 +323,7 @@ void Staff::judge_policy() {
   const std::uint32_t degraded = policy_.degraded() ? 1 : 0;
   if (header_.degraded.load(std::memory_order_seq_cst) != degraded) {
     header_.degraded.store(degraded, std::memory_order_seq_cst);
+    context_.board->set_flag(kScoreboardDegraded, degraded != 0);
     tell(degraded != 0 ? EventKind::kPoolDegraded : EventKind::kPoolRecovered, -1);
   }
   // Nobody is left and nobody may come soon: what waits would wait without end.

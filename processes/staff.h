@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "processes/death_cause.h"
 #include "processes/event_ring.h"
 #include "processes/supervisor.h"
 #include "shared/affinity.h"
@@ -95,6 +96,7 @@ class Staff {
   [[nodiscard]] bool still_runs(SlotRef ref, int place) const;
 
   void tell(EventKind kind, int place, EventRecord event = {});
+  void show_leaving(int place, bool peaceful, int status);
   void note_set_up_failure(int place, int status);
   [[nodiscard]] bool stopping() const;
   [[nodiscard]] int present() const;
@@ -117,6 +119,7 @@ class Staff {
   std::vector<Place> places_;
   std::vector<Seat> seats_;
   EventWriter events_;
+  OomKills oom_kills_;
   int wanted_ = 0;
   bool somebody_came_ = false;
   std::uint32_t given_up_ = 0;  // the reload whose time has passed

@@ -5,12 +5,14 @@
 
 #include "processes/segment.h"
 #include "processes/worker_options.h"
+#include "shared/scoreboard.h"
 
 namespace twinpool::processes {
 
 /// What a supervisor needs beside the segment. The descriptors stay the caller's.
 struct SupervisorContext {
   WorkerOptions options;
+  const ScoreboardMemory* board = nullptr;
   int owner_pidfd = -1;   ///< readable when the owner has ended
   int pool_socket = -1;   ///< its other end closes when the pool is to end at once, launcher or no launcher
   int poke = -1;          ///< eventfd: the owner asks to look at the header

@@ -198,6 +198,7 @@ void run_claimed(const Segment& segment, const WorkerContext& context, Slot& slo
   const std::int64_t submitted = slot.submitted_ns;
   const std::int64_t started = submitted != 0 ? now_ns() : 0;
   if (submitted != 0) slot.started_ns = started;
+  context.line.begin(slot, started);
   bool published = false;
   try {
     SlotSink sink(segment, slot, generation, context);
@@ -211,6 +212,7 @@ void run_claimed(const Segment& segment, const WorkerContext& context, Slot& slo
   } catch (const ResultRefused&) {
     record.tasks.store(record.tasks.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
+  context.line.end(record.tasks.load(std::memory_order_relaxed));
   announce_room(segment);
   note_cpu(record);
 }
@@ -229,6 +231,7 @@ void run_worker(const Segment& segment, const WorkerContext& context) {
   note_cpu(record);
   record.ready.store(record.incarnation.load(std::memory_order_relaxed), std::memory_order_release);
   futex_wake(record.ready, INT32_MAX, FutexScope::kAllProcesses);
+  context.line.idle(now_ns());
   if (context.poke >= 0) poke_supervisor(context.poke);
   std::uint64_t tasks_in_one_go = 0;
   while (!is_to_go(segment, context)) {

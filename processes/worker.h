@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "processes/scoreboard_line.h"
 #include "processes/segment.h"
 
 namespace twinpool::processes {
@@ -12,6 +13,7 @@ struct WorkerContext {
   int index = 0;
   int owner_bell = -1;  ///< eventfd that makes the owner look at kNeedsMemory slots
   int poke = -1;        ///< eventfd that makes the supervisor look; none in tests
+  ScoreboardLine line = {};
   std::uint64_t poke_at = UINT64_MAX;  ///< the place's count of tasks at which the supervisor is to look
 };
 

@@ -130,6 +130,7 @@ void become_worker(const Segment& segment, const SupervisorContext& context, con
     run_worker(segment, {.index = birth.place,
                          .owner_bell = context.owner_bell,
                          .poke = context.poke,
+                         .line = ScoreboardLine(*context.board, birth.place, birth.tasks_before),
                          .poke_at = birth.poke_at});
     tear_down(options, info);
   } else {

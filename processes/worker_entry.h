@@ -15,6 +15,7 @@ namespace twinpool::processes {
 struct WorkerBirth {
   int place = 0;
   pid_t supervisor = 0;
+  std::uint64_t tasks_before = 0;      ///< finished at its place so far
   std::uint64_t poke_at = UINT64_MAX;  ///< tells the supervisor when its place has finished so many tasks
   std::span<const CpuPlace> cpus;      ///< those that it may run on
 };
