@@ -21,8 +21,10 @@ ProcessPool::Owner& ProcessPool::owner() const {
 Guarantees ProcessPool::guarantees() const {
   return {.survives_worker_death = true,
           .running_task_can_be_ended = true,
+          .retries_lost_tasks = true,
           .no_orphans = true,
           .bounded_memory = true,
+          .limits_worker_memory = true,
           .moves_arguments = false,
           .isolates_memory = true,
           .nested_submission = false};
