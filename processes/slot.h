@@ -338,8 +338,12 @@ struct alignas(64) SegmentHeader {
   std::atomic<std::uint32_t> workers_max;
   std::atomic<std::uint32_t> reload;                ///< owner: raised to have all workers replaced
   std::atomic<std::uint32_t> reloaded;              ///< supervisor: the generation that is done
+  std::atomic<std::uint64_t> functions_ready;       ///< owner: one bit a function whose times have memory
   std::atomic<std::uint64_t> deaths;                ///< supervisor: unasked deaths of workers
   std::atomic<std::uint64_t> recycled;              ///< supervisor: workers replaced in peace
+  /// Supervisor: seats that nobody is to be at, because the pool is smaller now. Their queues are everybody's.
+  /// Set by seat_emptied, cleared by seat_taken (processes/door.h).
+  alignas(64) WorkerBits absent;
   /// A worker whose set-up failed: why, with a zero at the end.
   alignas(64) char start_failure[256];
   EventRing events;
