@@ -32,6 +32,9 @@ PoolStats ProcessPool::stats() const { return owner().stats(); }
 void ProcessPool::reset_latency() { owner().reset_latency(); }
 bool ProcessPool::drain(std::chrono::nanoseconds limit) { return owner().drain(limit); }
 bool ProcessPool::stop(std::chrono::nanoseconds limit) { return owner().stop(limit); }
+bool ProcessPool::reload(std::chrono::nanoseconds limit) { return owner().reload(limit); }
+void ProcessPool::resize(WorkerRange workers) { owner().resize(workers); }
+std::string ProcessPool::scoreboard_path() const { return owner().scoreboard_path(); }
 std::vector<int> ProcessPool::worker_pids() const { return owner().worker_pids(); }
 int ProcessPool::supervisor_pid() const { return owner().supervisor_pid(); }
 

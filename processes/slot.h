@@ -191,6 +191,13 @@ struct FunctionCount {
   std::atomic<std::uint64_t> failed;
 };
 
+/// Room for one sentence on why a worker could not be set up.
+inline constexpr std::size_t kFailureBytes = 220;
+
+/// Who has a seat: one of these, or kFirstOccupant + the place of who works there. A fresh worker takes over
+/// in one store, so that nobody ever sees the seat empty.
+enum SeatState : std::uint32_t { kSeatAbsent = 0, kSeatLost = 1, kFirstOccupant = 2 };
+
 /// What is known of one worker's place. Zeroed memory is a place that nobody has had yet.
 ///
 /// A seat is what users know as a worker: seat s has the places s and s + seats, so that a fresh worker can be
@@ -209,25 +216,30 @@ struct alignas(64) WorkerRecord {
   // Line 1: the door. Its sleeper waits on `door`; whoever wakes it adds one.
   alignas(64) std::atomic<std::uint32_t> door;
   std::atomic<std::uint32_t> stop_bell;  ///< adds one: the task at hand may have been asked to end
-  std::atomic<std::int64_t> idle_since_ns;  ///< worker: when it last went to sleep; 0: it is awake
 
   // Line 2, rarely written: these two by the worker, the rest by the supervisor. Waiting threads read `cpu`.
   alignas(64) std::atomic<std::uint32_t> cpu;  ///< CPU it last ran on, plus 1
   std::atomic<std::uint32_t> ready;            ///< the incarnation that has begun to look for tasks
   std::atomic<std::uint32_t> pid;              ///< 0: nobody is there; a new worker stores its own
   std::atomic<std::uint32_t> incarnation;      ///< how many have had this place
-  std::atomic<std::uint32_t> deaths;           ///< unasked ones
+  std::atomic<std::uint32_t> deaths;           ///< of those who did not leave in peace
   std::atomic<std::uint32_t> last_status;      ///< wait status of the last death
   std::atomic<std::uint32_t> last_pid;
   std::atomic<std::uint32_t> stopped;       ///< 1: the system has stopped it (SIGSTOP)
   std::atomic<const TaskType*> last_type;  ///< that task
   std::atomic<std::uint32_t> restart_delay_ms;  ///< what back-off made its replacement wait
-  std::atomic<std::uint32_t> recycled;          ///< how many have left the place in peace
+  std::atomic<std::uint32_t> recycled;          ///< how many have left the place for a fresh one
+  std::atomic<std::uint32_t> restarts;          ///< how many came to it in place of a lost one
+  std::atomic<std::uint32_t> seat;              ///< of the seat with this number: see SeatState
+  std::atomic<std::int64_t> last_death_ns;
 
   // Line 3: the owner asks for this worker's death while it still runs that task; then pokes the supervisor.
   alignas(64) std::atomic<SlotRef> kill_ref;
 
   alignas(64) FaultRecord fault;
+  // Written by the worker: the incarnation whose set-up failed, and why, with a zero at the end.
+  std::atomic<std::uint32_t> failed_incarnation;
+  char set_up_failure[kFailureBytes];
   // Written by the worker.
   FunctionCount functions[kCountedFunctions];
   HistogramCells waiting;
@@ -267,8 +279,14 @@ struct EventRecord {
   const TaskType* type;     ///< what it ran, or null; never followed
   std::int64_t when_ns;     ///< steady clock
   std::uint32_t delay_ms;   ///< kWorkerRestarted
-  std::uint32_t attempt;    ///< kWorkerLost
-  std::uint64_t reserved[2];
+  std::uint32_t detail;     ///< EventDetail bits
+  std::uint64_t address;    ///< with kHasAddress: what a SIGSEGV or SIGBUS was about
+  std::uint64_t reserved;
+};
+enum EventDetail : std::uint32_t {
+  kHasAddress = 1,
+  kInSetUp = 2,     ///< kWorkerLost: before it was ready
+  kByThePool = 4,   ///< kWorkerLost: killed, over a limit; kWorkerStuck: over a limit
 };
 static_assert(sizeof(EventRecord) == 56);
 
@@ -333,17 +351,16 @@ struct alignas(64) SegmentHeader {
   std::atomic<std::uint32_t> degraded;              ///< supervisor (or monitor): see RestartPolicy
   std::atomic<std::uint32_t> alive;                 ///< supervisor: workers that are there
   std::atomic<std::uint32_t> start_errno;           ///< supervisor: fork failed with this
-  std::atomic<std::uint32_t> wanted;                ///< owner, supervisor: how many workers there should be
+  std::atomic<std::uint32_t> wanted;                ///< supervisor: how many workers there should be
   std::atomic<std::uint32_t> workers_min;           ///< owner: see WorkerRange
   std::atomic<std::uint32_t> workers_max;
   std::atomic<std::uint32_t> reload;                ///< owner: raised to have all workers replaced
   std::atomic<std::uint32_t> reloaded;              ///< supervisor: the generation that is done
   std::atomic<std::uint64_t> functions_ready;       ///< owner: one bit a function whose times have memory
+  std::atomic<std::int64_t> reload_until_ns;        ///< owner: after this the rest is left as it is
+  std::atomic<std::uint32_t> grow;  ///< anybody: 1: a task waits and nobody is free (dynamic pools)
   std::atomic<std::uint64_t> deaths;                ///< supervisor: unasked deaths of workers
   std::atomic<std::uint64_t> recycled;              ///< supervisor: workers replaced in peace
-  /// Supervisor: seats that nobody is to be at, because the pool is smaller now. Their queues are everybody's.
-  /// Set by seat_emptied, cleared by seat_taken (processes/door.h).
-  alignas(64) WorkerBits absent;
   /// A worker whose set-up failed: why, with a zero at the end.
   alignas(64) char start_failure[256];
   EventRing events;
