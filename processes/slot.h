@@ -356,6 +356,7 @@ struct alignas(64) SegmentHeader {
   std::atomic<std::uint32_t> workers_max;
   std::atomic<std::uint32_t> reload;                ///< owner: raised to have all workers replaced
   std::atomic<std::uint32_t> reloaded;              ///< supervisor: the generation that is done
+  std::atomic<std::uint64_t> functions_ready;       ///< owner: one bit a function whose times have memory
   std::atomic<std::int64_t> reload_until_ns;        ///< owner: after this the rest is left as it is
   std::atomic<std::uint32_t> grow;  ///< anybody: 1: a task waits and nobody is free (dynamic pools)
   std::atomic<std::uint64_t> deaths;                ///< supervisor: unasked deaths of workers
