@@ -40,10 +40,11 @@ std::thread start_without_signals(Body body) {
 }  // namespace
 
 Monitor::Monitor(TaskBooks& books, Observer& observer, Descriptor bell, Descriptor launcher_socket,
-                 const RestartOptions& restart)
+                 const RestartOptions& restart, std::function<void()> serve_notes)
     : books_(books),
       observer_(observer),
       policy_(restart),
+      serve_notes_(std::move(serve_notes)),
       io_(1),
       bell_(io_),
       launcher_(io_),
@@ -83,7 +84,10 @@ void Monitor::listen_bell() {
 
 void Monitor::listen_launcher() {
   launcher_.async_wait(descriptor_base::wait_read, [this](const boost::system::error_code& error) {
-    if (!error && serve_launcher()) listen_launcher();
+    if (error) return;
+    const bool more = serve_launcher();
+    serve_notes_();  // of what a dead supervisor has left
+    if (more) listen_launcher();
   });
 }
 
@@ -106,6 +110,7 @@ void Monitor::serve_bell() {
     if (intent != 0 && ref_index(intent) < segment.slot_count())
       books_.attach_result_memory(ref_index(intent));
   }
+  serve_notes_();
 }
 
 bool Monitor::serve_launcher() {
@@ -184,7 +189,7 @@ void Monitor::recover_all(bool unasked) {
     record.deaths.fetch_add(1, std::memory_order_release);
     header.deaths.fetch_add(1, std::memory_order_release);
   }
-  wake_all_waiters(segment);
+  tell_all_again(segment);
   header.alive.store(0, std::memory_order_seq_cst);
 }
 
@@ -193,7 +198,7 @@ void Monitor::restart_supervisor() {
   if (policy_.degraded()) {
     if (header.degraded.exchange(1, std::memory_order_seq_cst) == 0)
       observer_.degraded("is degraded, its supervisor died too often");
-    fail_queued(books_.segment(), SlotState::kLost);
+    fail_queued(books_.segment(), SlotState::kLost, -1);
   }
   restart_timer_.expires_at(std::max(policy_.next_start(), Clock::now()));
   restart_timer_.async_wait([this](const boost::system::error_code& error) {
@@ -225,7 +230,7 @@ void Monitor::everybody_gone() {
     // Nobody can start anybody any more: what waits would wait for ever.
     if (segment.header().degraded.exchange(1, std::memory_order_seq_cst) == 0)
       observer_.degraded("is degraded, launcher and supervisor are gone");
-    fail_queued(segment, SlotState::kLost);
+    fail_queued(segment, SlotState::kLost, -1);
   }
   supervisor_pid_ = 0;
   everybody_gone_ = true;

@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -26,9 +27,10 @@ namespace twinpool::processes {
 /// happens. Threads: construction and destruction by the pool; `wait_*` and `supervisor_pid` from any thread.
 class Monitor {
  public:
-  /// Takes: the owner's ends of the bell (eventfd) and of the pool's socket at the launcher.
+  /// Takes: the owner's ends of the bell (eventfd) and of the pool's socket at the launcher; what is to be done,
+  ///        in the monitor's thread, when there may be notes (SegmentHeader::notify_pending).
   Monitor(TaskBooks& books, Observer& observer, Descriptor bell, Descriptor launcher_socket,
-          const RestartOptions& restart);
+          const RestartOptions& restart, std::function<void()> serve_notes);
   ~Monitor();
   Monitor(const Monitor&) = delete;
 
@@ -66,6 +68,7 @@ class Monitor {
   TaskBooks& books_;
   Observer& observer_;
   RestartPolicy policy_;
+  const std::function<void()> serve_notes_;
   boost::asio::io_context io_;
   boost::asio::posix::stream_descriptor bell_;
   boost::asio::posix::stream_descriptor launcher_;

@@ -43,7 +43,9 @@ void ProcessPool::Owner::wait_for_workers() {
   for (int index = 0; index < options_.workers.min; ++index) {
     const std::string which = std::to_string(index + 1) + " of " + std::to_string(options_.workers.min);
     const WorkerRecord& worker = segment_->worker(index);
-    while (worker.ready.load(std::memory_order_acquire) == 0) {
+    // Ready may come before the supervisor has written down whose seat it is.
+    while (worker.ready.load(std::memory_order_acquire) == 0 ||
+           worker.seat.load(std::memory_order_acquire) == kSeatAbsent) {
       if (const auto error = header.start_errno.load(std::memory_order_acquire); error != 0)
         throw std::system_error(static_cast<int>(error), std::generic_category(), "fork worker " + which);
       if (header.degraded.load(std::memory_order_acquire) != 0) {
@@ -91,7 +93,7 @@ void ProcessPool::Owner::resize(const WorkerRange& workers) {
 
 bool ProcessPool::Owner::reload(std::chrono::nanoseconds limit) {
   const auto deadline = deadline_after(limit);
-  const auto closed = [this] { return closed_hint_.load(std::memory_order_acquire); };
+  const auto closed = [this] { return waiting_->closed(); };
   SegmentHeader& header = segment_->header();
   std::uint32_t generation = 0;
   {

@@ -31,9 +31,9 @@ class ProcessPool final : public Pool {
   void reset_latency() override;
   bool drain(std::chrono::nanoseconds limit) override;
   bool stop(std::chrono::nanoseconds limit) override;
-  std::size_t cancel_queued() override { return 0; }
-  void pause() override {}
-  void resume() override {}
+  std::size_t cancel_queued() override;
+  void pause() override;
+  void resume() override;
   bool reload(std::chrono::nanoseconds limit) override;
   void resize(WorkerRange workers) override;
   [[nodiscard]] std::string scoreboard_path() const override;

@@ -97,7 +97,7 @@ Segment Segment::create(const SegmentShape& shape) {
   const auto rings_at = queues_at + kQueueStride * (seats + 1);
   const auto functions_at =
       rings_at + round_up(sizeof(SlotRef) * ring, kPage) * kPriorityLevels * (seats + 1);
-  const auto total = functions_at + round_up(sizeof(FunctionTimes) * kCountedFunctions, kPage);
+  const auto total = functions_at + round_up(sizeof(FunctionCells) * kCountedFunctions, kPage);
   check_file_size_limit(total);
 
   Descriptor file(::memfd_create("twinpool", MFD_CLOEXEC));
@@ -158,7 +158,7 @@ void Segment::lay_out() {
   ring_stride_ = round_up(sizeof(SlotRef) * (ring_mask_ + 1), kPage);
   queues_ = base + header_->queues_offset;
   rings_ = base + header_->rings_offset;
-  functions_ = reinterpret_cast<FunctionTimes*>(base + header_->functions_offset);
+  functions_ = reinterpret_cast<FunctionCells*>(base + header_->functions_offset);
   done_ = reinterpret_cast<std::atomic<std::uint64_t>*>(base + header_->done_offset);
   seat_count_ = static_cast<int>(header_->seats);
   slot_count_ = header_->slot_count;
@@ -183,13 +183,16 @@ bool Segment::reserve_payload(std::uint64_t offset, std::uint64_t bytes) const {
   return reserve(payload_.data() + offset, bytes);
 }
 
+bool Segment::reserve_queues() const {
+  return reserve(queues_, kQueueStride * (static_cast<std::uint64_t>(seat_count_) + 1));
+}
+
 bool Segment::reserve_ring(int queue_number, int level) const {
-  return reserve(&queue(queue_number), sizeof(QueueRecord)) &&
-         reserve(ring_entries(queue_number, level), sizeof(SlotRef) * (ring_mask_ + 1));
+  return reserve(ring_entries(queue_number, level), sizeof(SlotRef) * (ring_mask_ + 1));
 }
 
 bool Segment::reserve_function(std::uint32_t sequence) const {
-  return reserve(&function_times(sequence), sizeof(FunctionTimes));
+  return reserve(&function_times(sequence), sizeof(FunctionCells));
 }
 
 }  // namespace twinpool::processes

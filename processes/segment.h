@@ -59,7 +59,7 @@ class Segment {
     return ring_[position & ring_mask_];
   }
   [[nodiscard]] std::uint32_t ring_size() const { return static_cast<std::uint32_t>(ring_mask_ + 1); }
-  /// Requires: 0 <= queue <= seat_count(); more_rings is set, or reserve_ring was called.
+  /// Requires: 0 <= queue <= seat_count(); more_rings is set, or reserve_queues was called.
   [[nodiscard]] QueueRecord& queue(int queue) const {
     return *reinterpret_cast<QueueRecord*>(queues_ + kQueueStride * static_cast<std::uint64_t>(queue));
   }
@@ -68,7 +68,7 @@ class Segment {
     return reinterpret_cast<std::atomic<SlotRef>*>(rings_ + ring_at(queue, level));
   }
   /// Requires: sequence < kCountedFunctions, and reserve_function(sequence) was called.
-  [[nodiscard]] FunctionTimes& function_times(std::uint32_t sequence) const { return functions_[sequence]; }
+  [[nodiscard]] FunctionCells& function_times(std::uint32_t sequence) const { return functions_[sequence]; }
   /// One bit a slot: the owner's monitor is to look at it.
   [[nodiscard]] std::atomic<std::uint64_t>& done_word(std::uint32_t index) const { return done_[index / 64]; }
   /// How many workers users know of.
@@ -84,7 +84,9 @@ class Segment {
   ///
   /// Gives: false when the machine has no more (C12). Threads: safe.
   [[nodiscard]] bool reserve_payload(std::uint64_t offset, std::uint64_t bytes) const;
-  /// The same for one ring and its ends.
+  /// The same for the ends of all rings.
+  [[nodiscard]] bool reserve_queues() const;
+  /// The same for the entries of one ring.
   [[nodiscard]] bool reserve_ring(int queue, int level) const;
   /// The same for one function's times.
   [[nodiscard]] bool reserve_function(std::uint32_t sequence) const;
@@ -112,7 +114,7 @@ class Segment {
   std::uint64_t ring_stride_ = 0;
   std::byte* queues_ = nullptr;
   std::byte* rings_ = nullptr;
-  FunctionTimes* functions_ = nullptr;
+  FunctionCells* functions_ = nullptr;
   std::atomic<std::uint64_t>* done_ = nullptr;
   int seat_count_ = 0;
   std::uint32_t slot_count_ = 0;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "shared/function_counts.h"
 #include "shared/histogram.h"
 #include "shared/options.h"
 #include "shared/task.h"
@@ -156,7 +157,7 @@ struct alignas(64) Slot {
   std::uint32_t lost_has_trace;  ///< with kLost: a LostTrace lies in the result
   // Written by the owner before kQueued; the capacity also before it answers kNeedsMemory.
   std::uint64_t result_capacity;  ///< only with a result_offset
-  std::uint64_t order;            ///< rises with each push, in pools with more than one ring
+  std::atomic<std::uint64_t> order;  ///< rises with each push, in pools with more than one ring
   std::uint32_t attempt;          ///< which run it is, from 1
   std::uint32_t last_attempt;     ///< a worker that is lost in this one is not followed by another
   alignas(64) std::byte result[kInlineResult];
@@ -184,8 +185,7 @@ struct FaultRecord {
   std::uint64_t frames[kFrames];
 };
 
-/// Functions that are counted one by one: the first so many of the registry.
-inline constexpr std::uint32_t kCountedFunctions = 64;
+/// One worker's count of one function (shared/function_counts.h says which functions share one).
 struct FunctionCount {
   std::atomic<std::uint64_t> completed;
   std::atomic<std::uint64_t> failed;
@@ -316,7 +316,7 @@ struct QueueRecord {
 static_assert(kPriorityLevels <= 64);
 
 /// One function's times, of sampled tasks. Many writers.
-struct FunctionTimes {
+struct FunctionCells {
   HistogramCells waiting;
   HistogramCells running;
 };

@@ -183,7 +183,7 @@ void Staff::bury(int place, int status) {
   const Place gone = at(place);
   WorkerRecord& here = record(place);
   const auto now = Clock::now();
-  const TaskType* const was_running = recover_worker(segment_, place, gone.pid, status);
+  const TaskType* const was_running = recover_worker(segment_, place, gone.pid, status, context_.owner_bell);
   const bool peaceful = gone.post == Post::kLeaving && WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
                         was_running == nullptr;
   const bool productive = finished_a_task(place) || has_lived(place, now);
@@ -258,8 +258,10 @@ void Staff::vacate(int place, bool lost) {
     const int fresh = std::exchange(chair.successor, -1);
     at(fresh).replaces = -1;
     occupy(index, fresh);
+  } else if (lost) {
+    record(index).seat.store(kSeatLost, std::memory_order_release);
   } else {
-    record(index).seat.store(lost ? kSeatLost : kSeatAbsent, std::memory_order_release);
+    empty_seat(segment_, index);
   }
 }
 
@@ -314,7 +316,7 @@ void Staff::fill_seats() {
   }
   // Where somebody was lost before the pool became smaller nobody is missing now.
   for (int i = 0; i < seats(); ++i) {
-    if (std::exchange(seat(i).lost, false)) record(i).seat.store(kSeatAbsent, std::memory_order_release);
+    if (std::exchange(seat(i).lost, false)) empty_seat(segment_, i);
   }
 }
 
@@ -328,7 +330,7 @@ void Staff::judge_policy() {
   }
   // Nobody is left and nobody may come soon: what waits would wait without end.
   if (degraded != 0 && header_.alive.load(std::memory_order_seq_cst) == 0) {
-    fail_queued(segment_, SlotState::kLost);
+    fail_queued(segment_, SlotState::kLost, context_.owner_bell);
   }
 }
 

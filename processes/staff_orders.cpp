@@ -103,7 +103,7 @@ void Staff::shrink(int least) {
       const int place = chair.occupant;
       --wanted_;
       seat(i).occupant = -1;
-      record(i).seat.store(kSeatAbsent, std::memory_order_release);
+      empty_seat(segment_, i);
       order_leave(place, Leave::kRetired);
     }
   }
@@ -113,7 +113,7 @@ void Staff::send_home_surplus() {
   for (int i = seats() - 1; i >= 0 && present() > wanted_; --i) {
     if (seat(i).occupant < 0) continue;
     const int place = std::exchange(seat(i).occupant, -1);
-    record(i).seat.store(kSeatAbsent, std::memory_order_release);
+    empty_seat(segment_, i);
     order_leave(place, Leave::kRetired);
     if (const int fresh = std::exchange(seat(i).successor, -1); fresh >= 0) {
       at(fresh).replaces = -1;
@@ -226,8 +226,10 @@ void Staff::stopped(int place) {
   // It neither searches nor can it be woken: nobody may count on it.
   header_.idle.clear(place);
   header_.searching.clear(place);
-  if (!skip_stale(segment_)) wake_one(segment_);
+  if (!nothing_for_all(segment_)) wake_one(segment_);
+  hand_on_seat(segment_, segment_.seat_of(place));
   somebody_came_ = true;  // or nobody was left to wake
+  ring_owner(context_.owner_bell);  // it may have meant to, for others too (SegmentHeader::notify_pending)
   EventRecord event{};
   event.status = SIGSTOP;
   tell(EventKind::kWorkerStuck, place, event);

@@ -40,7 +40,7 @@ class BareOwner {
   template <auto Fn, typename... Args>
   Future<ResultOf<Fn>> submit(Args&&... args) {
     std::tuple<Args&&...> references(std::forward<Args>(args)...);
-    return Future<ResultOf<Fn>>(queue(detail::CallOf<Fn, Args...>::call(references)));
+    return Future<ResultOf<Fn>>(queue(twinpool::detail::CallOf<Fn, Args...>::call(references)));
   }
 
   /// What the owner's monitor does when a worker has rung.
