@@ -26,11 +26,24 @@ inline void knock(WorkerRecord& worker) {
   return false;
 }
 
-/// Wakes one sleeping worker to search, if there is one. Gives: whether there was.
+/// Wakes the worker at `place` to search, if it sleeps and nobody else has woken it. Gives: whether it was woken.
 ///
 /// Its searching bit is set on its behalf, before the knock: until it has looked, nobody wakes another. The
 /// idle bit stays the sleeper's own. So when this process dies between bit and knock, the sleeper can be told
 /// from the others.
+inline bool wake(const Segment& segment, int place) {
+  SegmentHeader& header = segment.header();
+  if (header.searching.set(place)) return false;
+  if (header.idle.test(place)) {
+    knock(segment.worker(place));
+    return true;
+  }
+  // It has woken by itself meanwhile, or died, and may be busy for long: nobody may count on it.
+  header.searching.clear(place);
+  return false;
+}
+
+/// Wakes one sleeping worker to search, if there is one. Gives: whether there was.
 inline bool wake_one(const Segment& segment) {
   SegmentHeader& header = segment.header();
   for (std::uint32_t i = 0; i < header.worker_words && i < kWorkerWords; ++i) {
@@ -38,13 +51,7 @@ inline bool wake_one(const Segment& segment) {
                          ~header.searching.words[i].load(std::memory_order_seq_cst);
     for (; bits != 0; bits &= bits - 1) {
       const int worker = static_cast<int>(i * 64) + std::countr_zero(bits);
-      if (worker >= segment.worker_count() || header.searching.set(worker)) continue;
-      if (header.idle.test(worker)) {
-        knock(segment.worker(worker));
-        return true;
-      }
-      // It has woken by itself meanwhile, or died, and may be busy for long: nobody may count on it.
-      header.searching.clear(worker);
+      if (worker < segment.place_count() && wake(segment, worker)) return true;
     }
   }
   return false;
@@ -55,7 +62,7 @@ inline bool wake_one(const Segment& segment) {
 /// costs a wake-up too many.
 inline void repair_searchers(const Segment& segment) {
   SegmentHeader& header = segment.header();
-  for (int worker = 0; worker < segment.worker_count(); ++worker) {
+  for (int worker = 0; worker < segment.place_count(); ++worker) {
     if (!header.searching.test(worker)) continue;
     if (header.idle.test(worker)) {
       knock(segment.worker(worker));
@@ -71,6 +78,32 @@ inline void repair_searchers(const Segment& segment) {
 /// here.
 inline void announce_work(const Segment& segment) {
   if (!somebody_searches(segment)) wake_one(segment);
+}
+
+/// The same for what was pushed into a seat's own queue.
+inline void announce_work_at(const Segment& segment, int seat) {
+  SegmentHeader& header = segment.header();
+  // seq_cst: pairs with empty_seat, which finds the task if this does not find the seat empty.
+  const bool nobody = segment.worker(seat).seat.load(std::memory_order_seq_cst) == kSeatAbsent;
+  if (nobody) return announce_work(segment);
+  bool asleep = false;
+  for (const int place : {seat, seat + segment.seat_count()}) {
+    if (!header.idle.test(place)) continue;
+    // With both bits it has been woken, and will look again.
+    asleep = header.searching.test(place) || wake(segment, place) || asleep;
+  }
+  if (!asleep && header.stealing != 0) announce_work(segment);
+}
+
+/// Whoever was to take what waits in a seat's own queue may be gone: wakes who else can.
+inline void hand_on_seat(const Segment& segment, int seat) {
+  if (has_more_rings(segment) && !nothing_for(segment, seat)) announce_work_at(segment, seat);
+}
+
+/// Says that nobody is to be at a seat any more: what waits in its queue is everybody's.
+inline void empty_seat(const Segment& segment, int seat) {
+  segment.worker(seat).seat.store(kSeatAbsent, std::memory_order_seq_cst);
+  if (has_more_rings(segment) && !nothing_for_all(segment)) announce_work(segment);
 }
 
 /// Tells whoever waits for a task to settle, if anybody does.

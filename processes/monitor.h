@@ -8,11 +8,13 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <thread>
 
 #include "processes/launcher.h"
+#include "processes/observer.h"
 #include "processes/task_books.h"
 #include "shared/restart_policy.h"
 
@@ -25,8 +27,10 @@ namespace twinpool::processes {
 /// happens. Threads: construction and destruction by the pool; `wait_*` and `supervisor_pid` from any thread.
 class Monitor {
  public:
-  /// Takes: the owner's ends of the bell (eventfd) and of the pool's socket at the launcher.
-  Monitor(TaskBooks& books, Descriptor bell, Descriptor launcher_socket, const RestartOptions& restart);
+  /// Takes: the owner's ends of the bell (eventfd) and of the pool's socket at the launcher; what is to be done,
+  ///        in the monitor's thread, when there may be notes (SegmentHeader::notify_pending).
+  Monitor(TaskBooks& books, Observer& observer, Descriptor bell, Descriptor launcher_socket,
+          const RestartOptions& restart, std::function<void()> serve_notes);
   ~Monitor();
   Monitor(const Monitor&) = delete;
 
@@ -49,6 +53,7 @@ class Monitor {
  private:
   void listen_bell();
   void listen_launcher();
+  void look_now_and_then();
   void serve_bell();
   bool serve_launcher();
   void supervisor_started(pid_t pid);
@@ -61,11 +66,14 @@ class Monitor {
   bool wait(std::chrono::milliseconds limit, Predicate predicate);
 
   TaskBooks& books_;
+  Observer& observer_;
   RestartPolicy policy_;
+  const std::function<void()> serve_notes_;
   boost::asio::io_context io_;
   boost::asio::posix::stream_descriptor bell_;
   boost::asio::posix::stream_descriptor launcher_;
   boost::asio::steady_timer restart_timer_;
+  boost::asio::steady_timer look_timer_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processes/owner.h"
 
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <boost/system/system_error.hpp>
 #include <cerrno>
 #include <stdexcept>
 #include <system_error>
 
 #include "processes/door.h"
+#include "processes/growth_request.h"
 #include "processes/recovery.h"
 #include "processes/task_queue.h"
-#include "shared/cpu_aware_spin.h"
+#include "shared/ready_state.h"
 
 namespace twinpool::processes {
 namespace {
@@ -28,6 +31,12 @@ constexpr milliseconds kEndLimit{5'000};
 
 std::int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
+}
+
+Descriptor copy_of(const Descriptor& fd) {
+  Descriptor copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
+  if (!copy.open()) throw std::system_error(errno, std::generic_category(), "copy a descriptor of the pool");
+  return copy;
 }
 
 Descriptor make_eventfd(const char* what) {
@@ -47,6 +56,10 @@ ProcessPool::Owner::Owner(PoolOptions options)
                               .payload_bytes = options_.processes.max_shared_bytes},
                              launcher_->known_tasks());
   segment_ = &books_->segment();
+  waiting_ = std::make_unique<WaitingTasks>(*segment_, options_.dispatch);
+  functions_ = std::make_unique<FunctionTable>(*segment_);
+  set_range(options_.workers);
+  segment_->header().wanted.store(static_cast<std::uint32_t>(options_.workers.min), std::memory_order_relaxed);
   try {
     start();
   } catch (...) {
@@ -55,6 +68,10 @@ ProcessPool::Owner::Owner(PoolOptions options)
       monitor_->end_everything(kEndLimit);
       monitor_.reset();
     }
+    if (observer_ != nullptr) observer_->stop();
+    books_->endings().stop();
+    waiting_.reset();
+    functions_.reset();
     books_->orphan();
     throw;
   }
@@ -62,21 +79,31 @@ ProcessPool::Owner::Owner(PoolOptions options)
 
 ProcessPool::Owner::~Owner() {
   if (::getpid() != owner_pid_) {
-    // A copy in a fork of the program: the pool is the other's, and the monitor's thread was not forked.
+    // A copy in a fork of the program: the pool is the other's, and its threads were not forked.
     static_cast<void>(monitor_.release());
+    static_cast<void>(observer_.release());
     return;
   }
   stop(options_.stop_limit);
+  waiting_.reset();
+  functions_.reset();
   books_->orphan();
 }
 
 void ProcessPool::Owner::start() {
+  board_ = ScoreboardMemory::create({.pool_name = options_.name,
+                                     .backend = ScoreboardBackend::kProcesses,
+                                     .seats = segment_->seat_count(),
+                                     .places = segment_->place_count()});
+  observer_ = std::make_unique<Observer>(*segment_, board_, options_);
   poke_ = make_eventfd("the supervisor");
   Descriptor bell = make_eventfd("the owner");
-  Descriptor socket = launcher_->open_pool(*segment_, options_.processes, poke_.get(), bell.get());
+  Descriptor socket = launcher_->open_pool(
+      *segment_, options_, {.poke = poke_.get(), .owner_bell = bell.get(), .board = board_.fd()});
+  books_->endings().start(options_.grace, copy_of(bell), copy_of(poke_));
   try {
-    monitor_ =
-        std::make_unique<Monitor>(*books_, std::move(bell), std::move(socket), options_.processes.restart);
+    monitor_ = std::make_unique<Monitor>(*books_, *observer_, std::move(bell), std::move(socket),
+                                         options_.processes.restart, [this] { serve_notes(); });
   } catch (const boost::system::system_error& error) {  // no std::system_error, though it looks like one
     throw std::system_error(error.code().value(), std::generic_category(), "make the pool's monitor");
   }
@@ -86,32 +113,6 @@ void ProcessPool::Owner::start() {
                             "fork the supervisor of the pool");
   }
   wait_for_workers();
-}
-
-void ProcessPool::Owner::wait_for_workers() {
-  const SegmentHeader& header = segment_->header();
-  const auto deadline = Clock::now() + kStartLimit;
-  for (int index = 0; index < options_.workers.max; ++index) {
-    const WorkerRecord& worker = segment_->worker(index);
-    while (worker.ready.load(std::memory_order_acquire) == 0) {
-      if (const auto error = header.start_errno.load(std::memory_order_acquire); error != 0) {
-        throw std::system_error(
-            static_cast<int>(error), std::generic_category(),
-            "fork worker " + std::to_string(index + 1) + " of " + std::to_string(options_.workers.max));
-      }
-      if (header.degraded.load(std::memory_order_acquire) != 0) {
-        throw std::system_error(
-            ECHILD, std::generic_category(),
-            "start worker " + std::to_string(index + 1) + ": workers die as soon as they start");
-      }
-      if (Clock::now() > deadline) {
-        throw std::system_error(
-            ETIMEDOUT, std::generic_category(),
-            "wait for worker " + std::to_string(index + 1) + " of " + std::to_string(options_.workers.max));
-      }
-      futex_wait(worker.ready, 0, FutexScope::kAllProcesses, Clock::now() + milliseconds(10));
-    }
-  }
 }
 
 std::optional<SubmitError> ProcessPool::Owner::refuse(SubmitError error) {
@@ -126,48 +127,151 @@ std::optional<SubmitError> ProcessPool::Owner::check(const Call& call, std::size
     if (block->home != books_) return SubmitError::kForeignBuffer;
   }
   if (bytes > kInlineArguments && bytes > books_->extents().capacity()) return SubmitError::kTooLarge;
-  if (closed_hint_.load(std::memory_order_acquire)) return SubmitError::kClosed;
+  if (waiting_->closed()) return SubmitError::kClosed;
   if (is_cut_off()) return SubmitError::kDegraded;
   return std::nullopt;
 }
 
-std::optional<SubmitError> ProcessPool::Owner::enqueue(const Call& call, TaskState*& accepted) {
+/// Gives: none for a task that asks for nothing special in a pool that asks for nothing either.
+std::optional<TaskTerms> ProcessPool::Owner::terms_of(const with* options) {
+  const Endings::Limits pool_limits{.wait = options_.wait_limit, .run = options_.run_limit};
+  const bool limited = pool_limits.wait.count() > 0 || pool_limits.run.count() > 0;
+  if (options == nullptr && !limited && !waiting_->chooses()) return std::nullopt;
+  TaskTerms terms;
+  terms.where = waiting_->choose(options);
+  terms.limits = pool_limits;
+  if (options == nullptr) {
+    terms.watched = limited;
+    return terms;
+  }
+  terms.limits.wait = options->wait_limit.value_or(pool_limits.wait);
+  terms.limits.run = options->run_limit.value_or(pool_limits.run);
+  terms.attempts = 1 + options->retry;
+  terms.last_attempt = std::min(terms.attempts, std::max(options_.quarantine, 1));
+  terms.watched =
+      terms.limits.wait.count() > 0 || terms.limits.run.count() > 0 || options->stop.stop_possible();
+  return terms;
+}
+
+std::optional<SubmitError> ProcessPool::Owner::enqueue(const Call& call, const with* options,
+                                                       TaskState*& accepted) {
   Writer count;
   call.encode(call.references, count);
   const std::size_t bytes = count.size();
   if (const auto error = check(call, bytes, count)) return refuse(*error);
   Place place;
-  if (const auto error = find_place(call, bytes, place)) return refuse(*error);
+  if (const auto error = find_place(call, bytes, place)) {
+    if (*error == SubmitError::kQueueFull) {
+      tell_full();
+      if (options_.when_full == WhenFull::kRunInCaller) return run_in_caller(call, accepted);
+    }
+    return refuse(*error);
+  }
+  if (full_told_.load(std::memory_order_relaxed)) full_told_.store(false, std::memory_order_relaxed);
 
   TaskRecord& record = *place.record;
-  Slot& slot = segment_->slot(TaskBooks::index_of(record));
+  const SlotRef ref = make_ref(TaskBooks::generation_of(record), TaskBooks::index_of(record));
+  WaitingTasks::Where where;
   try {
-    books_->attach(record, place.arguments, expected_result(call), std::move(count.attached()));
-    const Extent& result = TaskBooks::result_of(record);
-    slot.type = call.type;
-    slot.arguments_bytes = bytes;
-    slot.arguments_offset = place.arguments.empty() ? kInline : place.arguments.offset;
-    slot.result_offset = result.empty() ? kInline : result.offset;
-    slot.result_capacity = result.bytes;
-    slot.submitted_ns = takes_times() ? now_ns() : 0;
-    if (slot.submitted_ns != 0) slot.started_ns = slot.settled_ns = 0;  // it may settle without having run
-    Writer writer(place.arguments.empty() ? std::span<std::byte>(slot.arguments, bytes)
-                                          : segment_->payload().subspan(place.arguments.offset, bytes));
-    call.encode(call.references, writer);
+    fill(call, bytes, place, count, options);
+    where = TaskBooks::where_of(record);
   } catch (...) {
     books_->abandon(&record);
     throw;
   }
-  if (!publish(record)) {
+  const auto pushed = waiting_->push(ref, where, bytes);
+  if (pushed != WaitingTasks::Pushed::kDone) {
     books_->abandon(&record);
-    return refuse(SubmitError::kClosed);
+    return refuse(pushed == WaitingTasks::Pushed::kClosed ? SubmitError::kClosed : SubmitError::kOutOfMemory);
   }
-  announce_work(*segment_);
-  // Between the check above and the push the last worker may have been given up: then nobody would look at
-  // the ring.
-  if (is_cut_off()) poke_supervisor();
+  after_push(where);
+  if (options != nullptr && options->stop.stop_possible()) books_->endings().follow(ref, options->stop);
   accepted = &record;
   return std::nullopt;
+}
+
+void ProcessPool::Owner::after_push(WaitingTasks::Where where) {
+  waiting_->announce(where);
+  if (dynamic_.load(std::memory_order_relaxed)) ask_for_workers_if_missing();
+  // Between the check and the push the last worker may have been given up: then nobody would look at the ring.
+  if (is_cut_off()) poke_supervisor();
+}
+
+void ProcessPool::Owner::fill(const Call& call, std::size_t bytes, Place& place, const Writer& count,
+                              const with* options) {
+  TaskRecord& record = *place.record;
+  Slot& slot = segment_->slot(TaskBooks::index_of(record));
+  books_->attach(record, std::exchange(place.arguments, {}), expected_result(call),
+                 std::move(const_cast<Writer&>(count).attached()));
+  const Extent& arguments = TaskBooks::arguments_of(record);
+  const Extent& result = TaskBooks::result_of(record);
+  slot.type = call.type;
+  slot.sequence = call.sequence;
+  slot.arguments_bytes = bytes;
+  slot.arguments_offset = arguments.empty() ? kInline : arguments.offset;
+  slot.result_offset = result.empty() ? kInline : result.offset;
+  slot.result_capacity = result.bytes;
+  slot.submitted_ns = takes_times() ? now_ns() : 0;
+  if (slot.submitted_ns != 0) {
+    slot.started_ns = slot.settled_ns = 0;  // it may settle without having run
+    functions_->prepare(call.sequence);
+  }
+  slot.control = 0;
+  if (const auto terms = terms_of(options)) {
+    slot.control = terms->last_attempt > 1 ? kTimesStart | kMayRetry : kTimesStart;
+    slot.started_ns = slot.settled_ns = 0;
+    slot.attempt = 1;
+    slot.last_attempt = static_cast<std::uint32_t>(terms->last_attempt);
+    books_->set_terms(record, *terms);
+    if (terms->watched) {
+      books_->endings().watch(make_ref(TaskBooks::generation_of(record), TaskBooks::index_of(record)), terms->limits,
+                              options != nullptr && options->stop.stop_possible());
+    }
+  }
+  Writer writer(arguments.empty() ? std::span<std::byte>(slot.arguments, bytes)
+                                  : segment_->payload().subspan(arguments.offset, bytes));
+  call.encode(call.references, writer);
+}
+
+/// The pool is full, and the user wants the submitting thread to work then (C9).
+std::optional<SubmitError> ProcessPool::Owner::run_in_caller(const Call& call, TaskState*& accepted) {
+  if (!waiting_->count_unqueued()) return refuse(SubmitError::kClosed);
+  ReadyState* state = nullptr;
+  try {
+    state = ReadyState::run(call, takes_times());
+  } catch (...) {
+    waiting_->uncount_unqueued();
+    throw;
+  }
+  functions_->count_in_caller(call.sequence, state->succeeded());
+  (state->succeeded() ? completed_by_callers_ : failed_by_callers_).fetch_add(1, std::memory_order_release);
+  accepted = state;
+  return std::nullopt;
+}
+
+void ProcessPool::Owner::tell_full() noexcept {
+  if (full_told_.exchange(true, std::memory_order_relaxed)) return;
+  try {
+    observer_->tell_pool(EventKind::kPoolFull,
+                         "is full: " + std::to_string(segment_->slot_count()) + " tasks are unsettled");
+  } catch (...) {  // NOLINT: no memory for the text of an event, which may be dropped
+  }
+}
+
+/// In the monitor's thread: whose tasks have settled that somebody wants to hear of, or are to run again.
+void ProcessPool::Owner::serve_notes() noexcept {
+  SegmentHeader& header = segment_->header();
+  // Before the look: who notes something after it rings again.
+  if (header.notify_pending.exchange(0, std::memory_order_seq_cst) == 0) return;
+  for (std::uint32_t first = 0; first < segment_->slot_count(); first += 64) {
+    std::atomic<std::uint64_t>& word = segment_->done_word(first);
+    if (word.load(std::memory_order_seq_cst) == 0) continue;
+    for (std::uint64_t bits = word.exchange(0, std::memory_order_seq_cst); bits != 0; bits &= bits - 1) {
+      const std::uint32_t index = first + static_cast<std::uint32_t>(std::countr_zero(bits));
+      if (index >= segment_->slot_count()) break;
+      if (const auto where = books_->serve_note(index, *waiting_)) after_push(*where);
+    }
+  }
 }
 
 /// Room for a result as large as this function's last one, if that was too large for a slot. Only a guess:
@@ -193,8 +297,12 @@ std::optional<SubmitError> ProcessPool::Owner::try_place(const Call& call, std::
 std::optional<SubmitError> ProcessPool::Owner::find_place(const Call& call, std::size_t bytes, Place& place) {
   auto error = try_place(call, bytes, place);
   if (!error || options_.when_full == WhenFull::kRefuse) return error;
+  if (*error == SubmitError::kQueueFull) {
+    if (options_.when_full == WhenFull::kRunInCaller) return error;
+    tell_full();
+  }
   wait_for_room(deadline_after(options_.block_limit), [&] {
-    if (closed_hint_.load(std::memory_order_acquire)) {
+    if (waiting_->closed()) {
       error = SubmitError::kClosed;
     } else if (is_cut_off()) {
       error = SubmitError::kDegraded;
@@ -207,34 +315,9 @@ std::optional<SubmitError> ProcessPool::Owner::find_place(const Call& call, std:
   return error;
 }
 
-bool ProcessPool::Owner::publish(TaskRecord& record) {
-  const std::uint32_t index = TaskBooks::index_of(record);
-  const std::uint32_t generation = TaskBooks::generation_of(record);
-  const auto cpu = static_cast<std::uint32_t>(current_cpu() + 1);
-  SegmentHeader& header = segment_->header();
-  const std::lock_guard lock(push_mutex_);
-  if (closed_) return false;
-  // The ring has twice as many places as there are slots; only entries whose tasks have ended can fill it.
-  // The head is read only when it may matter: reading it at each submission pulls its line away from the
-  // workers.
-  const std::uint64_t tail = header.tail.load(std::memory_order_relaxed);
-  if (tail - seen_head_ >= segment_->ring_size()) {
-    skip_stale(*segment_);
-    seen_head_ = header.head.load(std::memory_order_acquire);
-  }
-  if (header.owner_cpu.load(std::memory_order_relaxed) != cpu)
-    header.owner_cpu.store(cpu, std::memory_order_relaxed);
-  segment_->slot(index).word.store(SlotWord::make(generation, 0, SlotState::kQueued).bits,
-                                   std::memory_order_release);
-  // Counted first: whoever sees the task settled sees it submitted.
-  submitted_.store(submitted_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-  push_entry(*segment_, make_ref(generation, index));
-  return true;
-}
-
 bool ProcessPool::Owner::takes_times() {
   if (options_.timing == Timing::kEvery) return true;
-  const std::uint64_t number = submitted_.load(std::memory_order_relaxed);
+  const std::uint64_t number = waiting_->submitted();
   return number - timed_from_.load(std::memory_order_relaxed) < 4096 || number % 16 == 0;
 }
 
@@ -246,15 +329,14 @@ bool ProcessPool::Owner::is_cut_off() const {
 
 void ProcessPool::Owner::poke_supervisor() const {
   if (monitor_->supervisor_pid() == 0) {  // there is nobody to poke, and so nobody else who would do it
-    fail_queued(*segment_, SlotState::kLost);
+    fail_queued(*segment_, SlotState::kLost, books_->endings().owner_bell());
     return;
   }
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const auto poked = ::write(poke_.get(), &one, sizeof one);
+  processes::poke_supervisor(poke_.get());
 }
 
 std::shared_ptr<const SharedBlock> ProcessPool::Owner::allocate_shared(std::size_t bytes) {
-  if (closed_hint_.load(std::memory_order_acquire)) throw SubmitRefused(SubmitError::kClosed);
+  if (waiting_->closed()) throw SubmitRefused(SubmitError::kClosed);
   return books_->allocate_shared(bytes);
 }
 
@@ -281,12 +363,17 @@ bool ProcessPool::Owner::wait_for_room(Clock::time_point deadline, Done done) {
 
 bool ProcessPool::Owner::is_idle() const {
   if (!skip_stale(*segment_)) return false;
-  for (int index = 0; index < segment_->worker_count(); ++index) {
+  for (int index = 0; index < segment_->place_count(); ++index) {
     const SlotRef intent = segment_->worker(index).intent.load(std::memory_order_acquire);
     if (intent == 0 || ref_index(intent) >= segment_->slot_count()) continue;
     const SlotWord word{segment_->slot(ref_index(intent)).word.load(std::memory_order_acquire)};
     if (word.generation() == ref_generation(intent) && word.state() != SlotState::kFree && !word.terminal())
       return false;
+  }
+  // Seems so. A task between two runs lies in no ring and in nobody's hands.
+  for (std::uint32_t i = 0; i < segment_->slot_count(); ++i) {
+    const SlotWord word{segment_->slot(i).word.load(std::memory_order_acquire)};
+    if (word.state() != SlotState::kFree && !word.terminal()) return false;
   }
   return true;
 }
@@ -296,14 +383,25 @@ bool ProcessPool::Owner::wait_until_idle(Clock::time_point deadline) {
 }
 
 void ProcessPool::Owner::close_submissions() {
-  const std::lock_guard lock(push_mutex_);
-  closed_ = true;
-  closed_hint_.store(true, std::memory_order_release);
+  waiting_->close();
+  board_.set_flag(kScoreboardClosed, true);
+}
+
+void ProcessPool::Owner::pause() {
+  waiting_->pause();
+  board_.set_flag(kScoreboardPaused, true);
+}
+
+void ProcessPool::Owner::resume() {
+  waiting_->resume();
+  board_.set_flag(kScoreboardPaused, false);
+  if (dynamic_.load(std::memory_order_relaxed)) ask_for_workers_if_missing();
 }
 
 bool ProcessPool::Owner::drain(std::chrono::nanoseconds limit) {
   close_submissions();
   if (!wait_until_idle(deadline_after(limit))) return false;
+  if (!drained_.exchange(true)) observer_->tell_pool(EventKind::kPoolDrained, "is drained");
   stop(std::chrono::nanoseconds{0});
   return true;
 }
@@ -313,14 +411,15 @@ bool ProcessPool::Owner::stop(std::chrono::nanoseconds limit) {
   if (stopped_) return clean_;
   stopped_ = true;
   close_submissions();
-  fail_queued(*segment_, SlotState::kClosed);
+  waiting_->stop();
+  end_waiting(*segment_, SlotState::kClosed, books_->endings().owner_bell());
   clean_ = wait_until_idle(deadline_after(limit));
 
   monitor_->expect_end();
   SegmentHeader& header = segment_->header();
   if (clean_) {
     header.stopping.store(1, std::memory_order_seq_cst);
-    for (int index = 0; index < segment_->worker_count(); ++index) knock(segment_->worker(index));
+    for (int index = 0; index < segment_->place_count(); ++index) knock(segment_->worker(index));
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto poked = ::write(poke_.get(), &one, sizeof one);
     monitor_->wait_supervisor_gone(milliseconds(1'000));
@@ -330,99 +429,21 @@ bool ProcessPool::Owner::stop(std::chrono::nanoseconds limit) {
     for (std::uint32_t i = 0; i < segment_->slot_count(); ++i) {
       Slot& slot = segment_->slot(i);
       const SlotWord word{slot.word.load(std::memory_order_acquire)};
-      settle_slot(slot, word.generation(), SlotState::kClosed);
+      books_->endings().settle(make_ref(word.generation(), i), SlotState::kClosed);
     }
   }
   monitor_->end_everything(kEndLimit);
   monitor_->finish();
+  // What the monitor has not come to. Nobody else is left.
+  tell_all_again(*segment_);
+  serve_notes();
+  books_->endings().stop();
+  observer_->stop();
+  for (int place = 0; place < board_.places(); ++place) {
+    if (board_.entry(place).id.load(std::memory_order_relaxed) != 0)
+      board_.entry(place).leave(WorkerState::kStopped, scoreboard_time(Clock::now()));
+  }
   return clean_;
-}
-
-PoolStats ProcessPool::Owner::stats() {
-  PoolStats stats;
-  books_->count_outcomes(stats);
-  // Read after the outcomes: what has settled by then was submitted before.
-  stats.submitted = submitted_.load(std::memory_order_acquire);
-  stats.pending = stats.submitted - stats.completed - stats.failed - stats.lost - stats.rejected_later;
-  stats.refused = refused_.load(std::memory_order_relaxed);
-  const SegmentHeader& header = segment_->header();
-  stats.degraded = header.degraded.load(std::memory_order_acquire) != 0;
-  stats.worker_deaths = header.deaths.load(std::memory_order_acquire);
-  stats.shared_bytes_in_use = books_->extents().in_use();
-  stats.shared_bytes_limit = books_->extents().capacity();
-  for (int index = 0; index < segment_->worker_count(); ++index) {
-    stats.workers.push_back(worker_stats(index));
-    stats.waiting.add(segment_->worker(index).waiting);
-    stats.running.add(segment_->worker(index).running);
-  }
-  const std::lock_guard lock(latency_mutex_);
-  stats.waiting = stats.waiting.since(waiting_before_);
-  stats.running = stats.running.since(running_before_);
-  return stats;
-}
-
-WorkerStats ProcessPool::Owner::worker_stats(int index) const {
-  const WorkerRecord& record = segment_->worker(index);
-  WorkerStats worker;
-  worker.index = index;
-  worker.id = static_cast<int>(record.pid.load(std::memory_order_acquire));
-  const auto incarnation = record.incarnation.load(std::memory_order_acquire);
-  worker.restarts = incarnation > 0 ? incarnation - 1 : 0;
-  worker.tasks = record.tasks.load(std::memory_order_relaxed);
-  const auto timed = record.timed_tasks.load(std::memory_order_relaxed);
-  const auto busy = static_cast<double>(record.busy_ns.load(std::memory_order_relaxed));
-  if (timed > 0) {
-    const double scale = static_cast<double>(worker.tasks) / static_cast<double>(timed);
-    worker.busy = std::chrono::nanoseconds(static_cast<std::int64_t>(busy * std::max(scale, 1.0)));
-  }
-  const SlotRef intent = record.intent.load(std::memory_order_acquire);
-  bool running = false;
-  if (intent != 0 && ref_index(intent) < segment_->slot_count()) {
-    const SlotWord word{segment_->slot(ref_index(intent)).word.load(std::memory_order_acquire)};
-    running = word.generation() == ref_generation(intent) && word.worker() == index &&
-              (word.state() == SlotState::kRunning || word.state() == SlotState::kNeedsMemory);
-  }
-  if (worker.id == 0) {
-    worker.state = closed_hint_.load(std::memory_order_acquire) ? WorkerState::kStopped : WorkerState::kLost;
-  } else if (record.ready.load(std::memory_order_acquire) != incarnation) {
-    worker.state = WorkerState::kStarting;
-  } else {
-    worker.state = running ? WorkerState::kBusy : WorkerState::kIdle;
-  }
-  if (record.deaths.load(std::memory_order_acquire) > 0) {
-    const auto status = static_cast<int>(record.last_status.load(std::memory_order_relaxed));
-    // Believed only if it is a function of this program: the segment is no place to trust pointers from.
-    const TaskType* type = record.last_type.load(std::memory_order_relaxed);
-    const auto known = TaskRegistry::all();
-    if (std::find(known.begin(), known.end(), type) == known.end()) type = nullptr;
-    worker.last_death = describe({.worker = index,
-                                  .pid = static_cast<int>(record.last_pid.load(std::memory_order_relaxed)),
-                                  .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-                                  .exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
-                                  .was_running = type != nullptr},
-                                 type != nullptr ? type->name : "");
-  }
-  return worker;
-}
-
-void ProcessPool::Owner::reset_latency() {
-  const std::lock_guard lock(latency_mutex_);
-  waiting_before_ = Histogram();
-  running_before_ = Histogram();
-  for (int index = 0; index < segment_->worker_count(); ++index) {
-    waiting_before_.add(segment_->worker(index).waiting);
-    running_before_.add(segment_->worker(index).running);
-  }
-  timed_from_.store(submitted_.load(std::memory_order_relaxed), std::memory_order_relaxed);
-}
-
-std::vector<int> ProcessPool::Owner::worker_pids() const {
-  std::vector<int> pids;
-  for (int index = 0; index < segment_->worker_count(); ++index) {
-    const auto pid = static_cast<int>(segment_->worker(index).pid.load(std::memory_order_acquire));
-    if (pid != 0) pids.push_back(pid);
-  }
-  return pids;
 }
 
 }  // namespace twinpool::processes

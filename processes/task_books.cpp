@@ -16,6 +16,7 @@ namespace twinpool::processes {
 
 TaskBooks::TaskBooks(const SegmentShape& shape, std::uint32_t known_tasks)
     : segment_(Segment::create(shape)),
+      endings_(segment_),
       extents_(segment_),
       free_(shape.slots),
       records_(std::make_unique<std::atomic<TaskRecord*>[]>(shape.slots)),
@@ -49,6 +50,7 @@ TaskRecord* TaskBooks::acquire(const TaskType* type, std::uint32_t sequence) {
   ++record->generation_;
   record->type_ = type;
   record->sequence_ = sequence;
+  record->special_ = false;
   record->mark_.store(std::uint64_t{record->generation_} << 32, std::memory_order_release);
   return record;
 }
@@ -63,6 +65,48 @@ void TaskBooks::attach(TaskRecord& record, Extent arguments, Extent result,
   record.arguments_ = arguments;
   record.result_ = result;
   record.attached_ = std::move(blocks);
+}
+
+void TaskBooks::set_terms(TaskRecord& record, const TaskTerms& terms) {
+  record.terms_ = terms;
+  record.attempt_ = 1;
+  record.special_ = true;
+}
+
+std::optional<WaitingTasks::Where> TaskBooks::serve_note(std::uint32_t index, WaitingTasks& waiting) {
+  Continuation* continuation = nullptr;
+  {
+    // As long as it is held, the record is the slot's.
+    const std::lock_guard lock(harvest_mutex_);
+    TaskRecord* const record = records_[index].load(std::memory_order_acquire);
+    if (record == nullptr) return std::nullopt;
+    const SlotWord word{segment_.slot(index).word.load(std::memory_order_acquire)};
+    if (word.state() == SlotState::kRequeue && word.generation() == record->generation_)
+      return run_again(*record, waiting);
+    if (word.terminal() && word.wants_notice()) continuation = record->take_continuation();
+  }
+  if (continuation != nullptr) continuation->settled();
+  return std::nullopt;
+}
+
+/// Requires: harvest_mutex_; the record's task is in kRequeue, so nobody else moves it but to end it.
+std::optional<WaitingTasks::Where> TaskBooks::run_again(TaskRecord& record, WaitingTasks& waiting) {
+  Slot& slot = segment_.slot(record.index_);
+  const SlotRef ref = record.ref();
+  if (!record.special_ || record.attempt_ >= record.terms_.last_attempt) {
+    endings_.settle(ref, SlotState::kLost);  // a worker has scribbled over its slot
+    return std::nullopt;
+  }
+  slot.attempt = static_cast<std::uint32_t>(++record.attempt_);
+  slot.last_attempt = static_cast<std::uint32_t>(record.terms_.last_attempt);
+  slot.started_ns.store(0, std::memory_order_relaxed);
+  if (!waiting.push_again(ref, record.terms_.where)) {
+    endings_.settle(ref, SlotState::kClosed);  // unless it was cancelled just now
+    return std::nullopt;
+  }
+  retried_.fetch_add(1, std::memory_order_relaxed);
+  endings_.waits_again(ref);
+  return record.terms_.where;
 }
 
 std::optional<Extent> TaskBooks::allocate(std::uint64_t bytes) {
@@ -100,8 +144,7 @@ void TaskBooks::attach_result_memory(std::uint32_t index) {
   if (record == nullptr) return;
   const auto extent = bytes <= extents_.capacity() ? allocate(bytes) : std::nullopt;
   if (!extent) {
-    settle_slot(slot, word.generation(),
-                bytes > extents_.capacity() ? SlotState::kTooLarge : SlotState::kOutOfMemory);
+    endings_.settle(record->ref(), bytes > extents_.capacity() ? SlotState::kTooLarge : SlotState::kOutOfMemory);
   } else {
     extents_.release(std::exchange(record->result_, *extent));
     slot.result_offset = extent->offset;
@@ -157,6 +200,8 @@ void TaskBooks::count_outcomes(PoolStats& stats) {
   stats.completed = counted(SlotState::kDone);
   stats.failed =
       counted(SlotState::kThrew) + counted(SlotState::kTooLarge) + counted(SlotState::kOutOfMemory);
+  stats.cancelled = counted(SlotState::kCancelled);
+  stats.timed_out = counted(SlotState::kTimedOut);
   stats.lost = counted(SlotState::kLost);
   stats.rejected_later = counted(SlotState::kClosed);
 }
@@ -176,6 +221,8 @@ bool TaskBooks::harvest_slot(std::uint32_t index) {
   if (record == nullptr) return false;
   const SlotWord word{segment_.slot(index).word.load(std::memory_order_acquire)};
   if (!word.terminal()) return false;
+  // Who wants to hear of it needs the record here until it has heard.
+  if (record->continuation_.load(std::memory_order_acquire) != nullptr) return false;
   std::uint64_t mark = record->mark_.load(std::memory_order_acquire);
   std::unique_ptr<TaskRecord::Harvested> into;
   for (;;) {
@@ -201,6 +248,7 @@ bool TaskBooks::harvest_slot(std::uint32_t index) {
 void TaskBooks::harvest_record(TaskRecord& record, std::unique_ptr<TaskRecord::Harvested> harvested) {
   const TaskRecord::View view = record.view_slot();
   harvested->state = view.state;
+  harvested->ending = view.ending;
   harvested->loss = view.loss;
   harvested->timing = view.timing;
   harvested->result_bytes = view.result.size();
@@ -208,9 +256,11 @@ void TaskBooks::harvest_record(TaskRecord& record, std::unique_ptr<TaskRecord::H
     std::copy(view.result.begin(), view.result.end(), harvested->inline_result.begin());
     extents_.release(std::exchange(record.result_, {}));
   }
+  const bool may_share = view.state == SlotState::kDone && record.type_->result->may_share;
   record.harvested_ = std::move(harvested);
+  if (record.special_ && record.terms_.watched) endings_.forget(record.ref());
   extents_.release(std::exchange(record.arguments_, {}));
-  record.attached_.clear();
+  if (!may_share) record.attached_.clear();
   // The Future keeps this record; the slot gets a new one when it is next used.
   records_[record.index_].store(nullptr, std::memory_order_release);
   const std::uint32_t index = record.index_;
@@ -219,203 +269,11 @@ void TaskBooks::harvest_record(TaskRecord& record, std::unique_ptr<TaskRecord::H
 }
 
 void TaskBooks::reclaim(TaskRecord& record) noexcept {
+  if (record.special_ && record.terms_.watched) endings_.forget(record.ref());
   extents_.release(std::exchange(record.arguments_, {}));
   extents_.release(std::exchange(record.result_, {}));
   record.attached_.clear();
   if (free_.push(record.index_)) delete this;
-}
-
-SlotWord TaskRecord::word() const noexcept {
-  return {books_.segment_.slot(index_).word.load(std::memory_order_acquire)};
-}
-
-bool TaskRecord::ready() const noexcept {
-  const SlotWord now = word();
-  return now.generation() != generation_ || now.terminal();  // another generation: it was harvested
-}
-
-bool TaskRecord::claim_outcome() noexcept {
-  std::uint64_t mark = mark_.load(std::memory_order_acquire);
-  for (;;) {
-    if ((mark & kHarvested) != 0) return false;
-    if ((mark & (kHarvesting | kAttaching)) != 0) {  // some other thread needs a moment
-      ::sched_yield();
-      mark = mark_.load(std::memory_order_acquire);
-      continue;
-    }
-    if (!mark_.compare_exchange_weak(mark, mark | kTaken | kCounted, std::memory_order_acq_rel)) continue;
-    if ((mark & kCounted) == 0) books_.count(word().state());
-    return true;
-  }
-}
-
-TaskRecord::View TaskRecord::view_slot() const {
-  const Slot& slot = books_.segment_.slot(index_);
-  View view{.state = word().state(), .type = type_, .result = {}, .loss = {}, .timing = {}};
-  if (slot.submitted_ns != 0) view.timing = {slot.submitted_ns, slot.started_ns, slot.settled_ns};
-  if (view.state == SlotState::kLost) {
-    if (slot.lost_was_running != 0) {
-      const int status = slot.lost_status;
-      const bool signalled = (status & 0x7f) != 0;
-      view.loss = {.worker = word().worker(),
-                   .pid = slot.lost_pid,
-                   .signal = signalled ? status & 0x7f : 0,
-                   .exit_status = signalled ? 0 : status >> 8 & 0xff,
-                   .was_running = true};
-    }
-  } else if (view.state == SlotState::kDone || view.state == SlotState::kThrew) {
-    const std::uint64_t bytes = slot.result_bytes;  // read once, and not trusted: a worker wrote it
-    if (bytes <= kInlineResult) {
-      view.result = {slot.result, bytes};
-    } else if (bytes <= result_.bytes) {
-      view.result = books_.segment_.payload().subspan(result_.offset, bytes);
-    }
-  }
-  return view;
-}
-
-TaskRecord::View TaskRecord::view_harvested() const {
-  const Harvested& from = *harvested_;
-  View view{.state = from.state, .type = type_, .result = {}, .loss = from.loss, .timing = from.timing};
-  if (from.result_bytes <= kInlineResult) {
-    view.result = {from.inline_result.data(), from.result_bytes};
-  } else {
-    view.result = books_.segment_.payload().subspan(result_.offset, from.result_bytes);
-  }
-  return view;
-}
-
-Failure TaskRecord::failure_of(const View& view) const {
-  const std::string name(type_->name);
-  switch (view.state) {
-    case SlotState::kThrew: {
-      Reader in(view.result);
-      std::string type = Codec<std::string>::decode(in);
-      return {.kind = FailureKind::kThrew,
-              .type_name = std::move(type),
-              .message = Codec<std::string>::decode(in),
-              .loss = {}};
-    }
-    case SlotState::kLost:
-      return {.kind = FailureKind::kWorkerLost,
-              .type_name = {},
-              .message = describe(view.loss, name),
-              .loss = view.loss};
-    case SlotState::kTooLarge:
-      return {.kind = FailureKind::kResultTooLarge,
-              .type_name = {},
-              .message = "the result of '" + name + "' is larger than max_shared_bytes",
-              .loss = {}};
-    case SlotState::kOutOfMemory:
-      return {.kind = FailureKind::kOutOfMemory,
-              .type_name = {},
-              .message = "no shared memory was free for the result of '" + name + "'",
-              .loss = {}};
-    default:
-      return {.kind = FailureKind::kPoolClosed,
-              .type_name = {},
-              .message = "the pool was stopped before '" + name + "' could finish",
-              .loss = {}};
-  }
-}
-
-std::optional<TaskTiming> TaskRecord::timing() const noexcept {
-  // A harvest may move the times while they are read: read, then see whether they had moved.
-  TaskTiming times{};
-  if ((mark_.load(std::memory_order_acquire) & (kHarvesting | kHarvested)) == 0) {
-    const Slot& slot = books_.segment_.slot(index_);
-    if (slot.submitted_ns != 0) times = {slot.submitted_ns, slot.started_ns, slot.settled_ns};
-  }
-  if ((mark_.load(std::memory_order_acquire) & (kHarvesting | kHarvested)) != 0) {
-    while ((mark_.load(std::memory_order_acquire) & kHarvested) == 0) ::sched_yield();
-    times = harvested_->timing;
-  }
-  if (times.submitted_ns == 0) return std::nullopt;
-  return times;
-}
-
-std::optional<Failure> TaskRecord::take(const ResultType& type, void* to) {
-  /// Frees the outcome however decoding it ends.
-  struct Release {
-    TaskRecord& record;
-    bool in_slot;
-    ~Release() {
-      if (in_slot) {
-        record.books_.reclaim(record);
-      } else {
-        record.dispose_harvested();
-      }
-    }
-  };
-  const Release release{*this, claim_outcome()};
-  const View view = release.in_slot ? view_slot() : view_harvested();
-  try {
-    if (view.state != SlotState::kDone) return failure_of(view);
-    books_.hints_[sequence_].store(view.result.size() > kInlineResult ? view.result.size() : 0,
-                                   std::memory_order_relaxed);
-    Reader in(view.result, books_.segment_.payload(), attached_);
-    type.decode(in, to);
-    return std::nullopt;
-  } catch (const DecodeError& error) {
-    return Failure{
-        .kind = FailureKind::kWorkerLost,
-        .type_name = {},
-        .message = "a worker left a broken result for '" + std::string(type_->name) + "': " + error.what(),
-        .loss = WorkerLoss{}};
-  }
-}
-
-void TaskRecord::dispose_harvested() noexcept {
-  TaskBooks& books = books_;
-  books.extents_.release(result_);
-  delete this;
-  books.remove_user();
-}
-
-void TaskRecord::release() noexcept {
-  // The mark is read before the look at the task: if the task settles in between and somebody notes that, or
-  // harvests it, the mark has changed and the exchange fails.
-  std::uint64_t mark = mark_.load(std::memory_order_acquire);
-  while (!ready()) {
-    // From here on the record belongs to the next harvest and may not be touched any more.
-    if (mark_.compare_exchange_weak(mark, mark | kDetached, std::memory_order_acq_rel)) return;
-  }
-  if (claim_outcome()) {
-    books_.reclaim(*this);
-  } else {
-    dispose_harvested();
-  }
-}
-
-void TaskRecord::spin() const noexcept {
-  const Segment& segment = books_.segment_;
-  const auto cpu_of = [&](int worker) {
-    return static_cast<int>(segment.worker(worker).cpu.load(std::memory_order_relaxed)) - 1;
-  };
-  const SlotWord now = word();
-  int peer = current_cpu();
-  if (now.state() == SlotState::kRunning && now.worker() < segment.worker_count()) {
-    peer = cpu_of(now.worker());
-  } else {
-    for (int i = 0; i < segment.worker_count() && peer == current_cpu(); ++i) peer = cpu_of(i);
-  }
-  spin_until([this] { return ready(); }, peer);
-}
-
-bool TaskRecord::wait_until(std::optional<Clock::time_point> deadline) noexcept {
-  if (ready()) return true;
-  spin();
-  Slot& slot = books_.segment_.slot(index_);
-  for (;;) {
-    SlotWord now = word();
-    if (now.generation() != generation_ || now.terminal()) return true;
-    if (!now.has_waiter() &&
-        !slot.word.compare_exchange_weak(now.bits, now.with_waiter().bits, std::memory_order_acq_rel)) {
-      continue;
-    }
-    const auto expected = static_cast<std::uint32_t>(now.with_waiter().bits);
-    if (!futex_wait(waiter_word(slot), expected, FutexScope::kAllProcesses, deadline)) return ready();
-  }
 }
 
 }  // namespace twinpool::processes

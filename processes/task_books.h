@@ -9,15 +9,26 @@
 #include <optional>
 #include <vector>
 
+#include "processes/endings.h"
 #include "processes/extents.h"
 #include "processes/free_slots.h"
 #include "processes/segment.h"
+#include "processes/waiting_tasks.h"
 #include "shared/future.h"
 #include "shared/stats.h"
 
 namespace twinpool::processes {
 
 class TaskBooks;
+
+/// What one submission asks for beyond being run.
+struct TaskTerms {
+  WaitingTasks::Where where;
+  Endings::Limits limits;
+  int attempts = 1;      ///< runs that the user has allowed
+  int last_attempt = 1;  ///< fewer where it would be quarantined first (C5)
+  bool watched = false;  ///< by Endings
+};
 
 /// The owner's private half of one task: what its Future holds.
 ///
@@ -34,11 +45,8 @@ class TaskRecord final : public TaskState {
   [[nodiscard]] std::optional<TaskTiming> timing() const noexcept override;
   [[nodiscard]] std::optional<Failure> take(const ResultType& type, void* to) override;
   void release() noexcept override;
-  bool cancel() noexcept override { return false; }
-  void when_settled(Continuation& continuation) noexcept override {
-    (void)wait_until(std::nullopt);
-    continuation.settled();
-  }
+  bool cancel() noexcept override;
+  void when_settled(Continuation& continuation) noexcept override;
 
  private:
   friend class TaskBooks;
@@ -46,8 +54,8 @@ class TaskRecord final : public TaskState {
   /// Where the outcome's parts are to be read: in the slot, or in this record once it was harvested.
   struct View {
     SlotState state;
-    const TaskType* type;
-    std::span<const std::byte> result;
+    Ending ending;
+    std::span<const std::byte> result;  ///< of a lost task: a LostTrace, or nothing
     WorkerLoss loss;
     TaskTiming timing;
   };
@@ -61,6 +69,7 @@ class TaskRecord final : public TaskState {
   };
   struct Harvested {
     SlotState state;
+    Ending ending;
     WorkerLoss loss;
     TaskTiming timing;
     std::uint64_t result_bytes;
@@ -71,7 +80,15 @@ class TaskRecord final : public TaskState {
   [[nodiscard]] SlotWord word() const noexcept;
   [[nodiscard]] View view_slot() const;
   [[nodiscard]] View view_harvested() const;
+  [[nodiscard]] WorkerLoss loss_in_slot() const;
+  [[nodiscard]] std::span<const std::byte> result_in_slot(SlotState state) const;
   [[nodiscard]] Failure failure_of(const View& view) const;
+  [[nodiscard]] std::string why_ended(const View& view) const;
+  [[nodiscard]] SlotRef ref() const { return make_ref(generation_, index_); }
+  /// Takes the continuation, if it has not been called yet.
+  [[nodiscard]] Continuation* take_continuation() noexcept {
+    return continuation_.exchange(nullptr, std::memory_order_acq_rel);
+  }
   /// Wins the outcome for the caller. Gives: false when it lies in the record (harvested).
   bool claim_outcome() noexcept;
   /// Looks at the task for a moment before sleeping, where a worker on another CPU may finish it.
@@ -85,6 +102,10 @@ class TaskRecord final : public TaskState {
   std::atomic<std::uint64_t> mark_{kTaken};  // generation << 32 | Mark bits
   const TaskType* type_ = nullptr;
   std::uint32_t sequence_ = 0;
+  int attempt_ = 1;  // the monitor's while the task may be run again
+  bool special_ = false;  // terms_ is valid; otherwise they are the default ones
+  TaskTerms terms_;
+  std::atomic<Continuation*> continuation_{nullptr};
   Extent arguments_;
   Extent result_;
   std::vector<std::shared_ptr<const SharedBlock>> attached_;
@@ -124,6 +145,10 @@ class TaskBooks {
   void attach(TaskRecord& record, Extent arguments, Extent result,
               std::vector<std::shared_ptr<const SharedBlock>> blocks);
   [[nodiscard]] static std::uint32_t index_of(const TaskRecord& record) { return record.index_; }
+  [[nodiscard]] static const Extent& arguments_of(const TaskRecord& record) { return record.arguments_; }
+  [[nodiscard]] static WaitingTasks::Where where_of(const TaskRecord& record) {
+    return record.special_ ? record.terms_.where : WaitingTasks::Where{};
+  }
   [[nodiscard]] static const Extent& result_of(const TaskRecord& record) { return record.result_; }
   [[nodiscard]] static std::uint32_t generation_of(const TaskRecord& record) { return record.generation_; }
 
@@ -138,6 +163,16 @@ class TaskBooks {
 
   std::shared_ptr<const SharedBlock> allocate_shared(std::size_t bytes);
 
+  /// What the task is to be held to. Requires: acquired, not published.
+  void set_terms(TaskRecord& record, const TaskTerms& terms);
+  [[nodiscard]] Endings& endings() { return endings_; }
+
+  /// Looks at a task that the monitor was told of: calls its continuation if it has settled, or queues it anew.
+  /// Gives: where it waits now, if it does.
+  std::optional<WaitingTasks::Where> serve_note(std::uint32_t index, WaitingTasks& waiting);
+  /// Runs after the first of tasks whose worker was lost.
+  [[nodiscard]] std::uint64_t retried() const { return retried_.load(std::memory_order_relaxed); }
+
   /// Adds the outcomes counted so far to `stats` (all but submitted and pending).
   void count_outcomes(PoolStats& stats);
 
@@ -151,6 +186,7 @@ class TaskBooks {
   std::size_t harvest(std::size_t enough);
   bool harvest_slot(std::uint32_t index);
   void harvest_record(TaskRecord& record, std::unique_ptr<TaskRecord::Harvested> into);
+  std::optional<WaitingTasks::Where> run_again(TaskRecord& record, WaitingTasks& waiting);
   TaskRecord* begin_attaching(std::uint32_t index, std::uint32_t generation);
   void count(SlotState state) {
     outcomes_[static_cast<std::size_t>(state)].fetch_add(1, std::memory_order_relaxed);
@@ -162,11 +198,13 @@ class TaskBooks {
   }
 
   Segment segment_;
+  Endings endings_;
   Extents extents_;
   FreeSlots free_;
   std::unique_ptr<std::atomic<TaskRecord*>[]> records_;
   std::unique_ptr<std::atomic<std::uint64_t>[]> hints_;
   std::array<std::atomic<std::uint64_t>, 16> outcomes_{};
+  std::atomic<std::uint64_t> retried_{0};
 
   std::mutex harvest_mutex_;  // whoever replaces records_ entries, or needs them to stay
   std::uint32_t harvest_cursor_ = 0;

@@ -8,6 +8,9 @@
 #include <chrono>
 
 #include "processes/door.h"
+#include "processes/growth_request.h"
+#include "processes/recovery.h"
+#include "processes/stop_watch.h"
 #include "processes/task_queue.h"
 #include "shared/cpu_aware_spin.h"
 #include "shared/future.h"
@@ -76,11 +79,17 @@ void encode_failure(const Failure& failure, ResultSink& sink) {
   Codec<std::string>::encode(writer, failure.message);
 }
 
+/// This process's one, made for the first task that takes a token; it ends with the process.
+StopWatch& stop_watch(const Segment& segment, const WorkerContext& context) {
+  static auto* const watch = new StopWatch(segment, context.index);
+  return *watch;
+}
+
 /// Runs the task and leaves its result or its exception in the slot. Gives: the state to publish.
-SlotState run_task(const Segment& segment, Slot& slot, ResultSink& sink) {
+SlotState run_task(const Segment& segment, Slot& slot, ResultSink& sink, const std::stop_token& stop) {
   try {
     Reader arguments(arguments_of(segment, slot), segment.payload());
-    slot.type->run_encoded(arguments, sink, {});
+    slot.type->run_encoded(arguments, sink, stop);
     return SlotState::kDone;
   } catch (const ResultRefused&) {
     throw;
@@ -90,25 +99,59 @@ SlotState run_task(const Segment& segment, Slot& slot, ResultSink& sink) {
   }
 }
 
-/// The one step that settles the task. Gives: false when somebody else has settled it meanwhile.
-bool publish(Slot& slot, std::uint32_t generation, SlotState state) {
-  SlotWord word{slot.word.load(std::memory_order_relaxed)};
+/// The one step that settles the task: as `state`, or as what it was asked to end as. Gives: as what; none when
+/// somebody else has settled it meanwhile.
+std::optional<SlotState> publish(const Segment& segment, std::uint32_t index, std::uint32_t generation,
+                                 SlotState state, int owner_bell) {
+  std::atomic<std::uint64_t>& slot_word = segment.slot(index).word;
+  SlotWord word{slot_word.load(std::memory_order_relaxed)};
+  SlotState as = state;
   do {
-    if (word.generation() != generation || word.state() != SlotState::kRunning) return false;
+    if (word.generation() != generation || word.state() != SlotState::kRunning) return std::nullopt;
+    as = word.settled_as(state);
     // seq_cst: pairs with a submitter that sets room_wanted and then looks at the slots.
-  } while (!slot.word.compare_exchange_weak(word.bits, word.with(state).bits, std::memory_order_seq_cst));
-  if (word.has_waiter()) futex_wake(waiter_word(slot), INT32_MAX, FutexScope::kAllProcesses);
-  return true;
+  } while (!slot_word.compare_exchange_weak(word.bits, word.with(as).bits, std::memory_order_seq_cst));
+  tell_settled(segment, index, word, owner_bell);
+  return as;
 }
 
-/// Counts a timed task; its times were taken into the slot.
-void record_times(WorkerRecord& record, std::int64_t submitted, std::int64_t started, std::int64_t settled) {
-  const auto add = [](std::atomic<std::uint64_t>& count, std::uint64_t more) {
-    count.store(count.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+void add(std::atomic<std::uint64_t>& count, std::uint64_t more) {
+  count.store(count.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+}
+
+/// Counts a task's end by function. Takes: 1, or UINT64_MAX to take it back.
+void count_function(WorkerRecord& record, std::uint32_t sequence, SlotState state, std::uint64_t by) {
+  FunctionCount& count = record.functions[function_entry(sequence)];
+  add(state == SlotState::kDone ? count.completed : count.failed, by);
+}
+
+struct Times {
+  std::int64_t submitted = 0;  ///< 0: not sampled
+  std::int64_t started = 0;
+  std::int64_t settled = 0;
+};
+
+std::uint64_t span_of(std::int64_t from, std::int64_t to) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(to - from, 0));
+}
+
+/// Others add to them at the same time, unlike HistogramCells::record.
+void record_function_times(const Segment& segment, std::uint32_t sequence, const Times& times) {
+  const auto entry = static_cast<std::uint32_t>(function_entry(sequence));
+  if ((segment.header().functions_ready.load(std::memory_order_acquire) >> entry & 1) == 0) return;
+  FunctionCells& cells = segment.function_times(entry);
+  const auto count = [](HistogramCells& in, std::uint64_t value) {
+    in.cells[histogram_cell(value)].fetch_add(1, std::memory_order_relaxed);
   };
-  record.waiting.record(static_cast<std::uint64_t>(std::max<std::int64_t>(started - submitted, 0)));
-  record.running.record(static_cast<std::uint64_t>(std::max<std::int64_t>(settled - started, 0)));
-  add(record.busy_ns, static_cast<std::uint64_t>(settled - started));
+  count(cells.waiting, span_of(times.submitted, times.started));
+  count(cells.running, span_of(times.started, times.settled));
+}
+
+/// Counts a sampled task; its times were taken into the slot.
+void record_times(WorkerRecord& record, const Times& times) {
+  record.waiting.record(span_of(times.submitted, times.started));
+  record.running.record(span_of(times.started, times.settled));
+  add(record.busy_ns, span_of(times.started, times.settled));
   add(record.timed_tasks, 1);
 }
 
@@ -123,18 +166,31 @@ void note_cpu(WorkerRecord& record) {
 /// does not run: after several tasks in one go, which says that the owner submits ahead, let it go on for one
 /// turn instead of paying a sleep and a wake-up for each few tasks. One at a time, a wake-up preempts sooner
 /// than a turn ends.
-void linger(const SegmentHeader& header, std::uint64_t tasks_in_one_go) {
+void linger(const Segment& segment, int me, std::uint64_t tasks_in_one_go) {
+  const SegmentHeader& header = segment.header();
   const int owner_cpu = static_cast<int>(header.owner_cpu.load(std::memory_order_relaxed)) - 1;
   if (owner_cpu == current_cpu()) {
     if (tasks_in_one_go >= 2) ::sched_yield();
     return;
   }
+  const bool one_ring = header.more_rings.load(std::memory_order_relaxed) == 0;
   spin_until(
       [&] {
+        if (!one_ring && !nothing_for(segment, segment.seat_of(me))) return true;
         return header.head.load(std::memory_order_relaxed) < header.tail.load(std::memory_order_acquire) ||
                header.stopping.load(std::memory_order_relaxed) != 0;
       },
       owner_cpu);
+}
+
+[[nodiscard]] bool is_to_go(const Segment& segment, const WorkerContext& context) {
+  return segment.header().stopping.load(std::memory_order_relaxed) != 0 ||
+         segment.worker(context.index).leave.load(std::memory_order_relaxed) != 0;
+}
+
+/// Sees to it that what is left in the queues is looked at by somebody else.
+void hand_on(const Segment& segment, const WorkerContext& context) {
+  if (!nothing_for_all(segment) && !wake_one(segment)) ask_for_workers(segment, context.poke);
 }
 
 /// Sleeps until somebody knocks, unless work has come meanwhile.
@@ -145,8 +201,9 @@ void sleep_at_door(const Segment& segment, const WorkerContext& context) {
   header.idle.set(context.index);
   // The last look: a submitter either sees the idle bit or is seen here (both sides seq_cst). A searching bit
   // that is set already was meant for an earlier sleep: whoever set it counts on this worker.
-  if (skip_stale(segment) && !header.searching.test(context.index) &&
-      header.stopping.load(std::memory_order_seq_cst) == 0) {
+  if (nothing_for(segment, segment.seat_of(context.index)) && !header.searching.test(context.index) &&
+      header.stopping.load(std::memory_order_seq_cst) == 0 &&
+      record.leave.load(std::memory_order_seq_cst) == 0) {
     futex_wait(record.door, door, FutexScope::kAllProcesses);
   }
   header.idle.clear(context.index);
@@ -158,18 +215,18 @@ std::optional<std::uint32_t> find_idly(const Segment& segment, const WorkerConte
   SegmentHeader& header = segment.header();
   // One searcher is enough: whoever finds a task wakes the next.
   bool searching = header.searching.test(context.index) || !somebody_searches(segment);
-  while (header.stopping.load(std::memory_order_relaxed) == 0) {
+  while (!is_to_go(segment, context)) {
     if (searching) {
       header.searching.set(context.index);  // after a wake-up it is set already
       auto index = claim(segment, context.index);
       if (!index) {
-        linger(header, tasks_in_one_go);
+        linger(segment, context.index, tasks_in_one_go);
         index = claim(segment, context.index);
       }
       header.searching.clear(context.index);
       if (index) {
         // Submitters have counted on this search; what this worker cannot take, another one has to, now.
-        if (!skip_stale(segment)) wake_one(segment);
+        hand_on(segment, context);
         return index;
       }
     }
@@ -180,25 +237,46 @@ std::optional<std::uint32_t> find_idly(const Segment& segment, const WorkerConte
   return std::nullopt;
 }
 
-void run_claimed(const Segment& segment, const WorkerContext& context, Slot& slot) {
+/// What the task has come to: run, and settled unless somebody else has.
+void finish(const Segment& segment, const WorkerContext& context, std::uint32_t index, std::uint32_t generation,
+            SlotState state, Times times) {
+  Slot& slot = segment.slot(index);
+  WorkerRecord& record = segment.worker(context.index);
+  const std::uint32_t sequence = slot.sequence;
+  if (times.started != 0) slot.settled_ns = times.settled = now_ns();
+  // Counted first: whoever sees the task settled sees it counted.
+  add(record.tasks, 1);
+  count_function(record, sequence, state, 1);
+  if (slot.result_bytes != 0) add(record.result_bytes, slot.result_bytes);
+  const auto as = publish(segment, index, generation, state, context.owner_bell);
+  // From here on the slot may be in use again.
+  if (as != state) return count_function(record, sequence, state, UINT64_MAX);
+  if (times.submitted == 0) return;
+  record_times(record, times);
+  record_function_times(segment, sequence, times);
+}
+
+void run_claimed(const Segment& segment, const WorkerContext& context, std::uint32_t index) {
+  Slot& slot = segment.slot(index);
   WorkerRecord& record = segment.worker(context.index);
   const std::uint32_t generation = SlotWord{slot.word.load(std::memory_order_relaxed)}.generation();
-  const std::int64_t submitted = slot.submitted_ns;
-  const std::int64_t started = submitted != 0 ? now_ns() : 0;
-  if (submitted != 0) slot.started_ns = started;
-  bool published = false;
+  Times times{.submitted = slot.submitted_ns};
+  if (times.submitted != 0 || (slot.control & kTimesStart) != 0)
+    slot.started_ns.store(times.started = now_ns(), std::memory_order_release);
+  context.line.begin(slot, times.started);
+  const bool takes_token = slot.type->takes_stop_token;
+  std::stop_token stop;
+  if (takes_token) stop = stop_watch(segment, context).begin(index, generation);
   try {
     SlotSink sink(segment, slot, generation, context);
-    const SlotState state = run_task(segment, slot, sink);
-    const std::int64_t settled = submitted != 0 ? now_ns() : 0;
-    if (submitted != 0) slot.settled_ns = settled;
-    record.tasks.store(record.tasks.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    published = publish(slot, generation, state);
-    // From here on the slot may be in use again.
-    if (published && submitted != 0) record_times(record, submitted, started, settled);
+    const SlotState state = run_task(segment, slot, sink, stop);
+    if (takes_token) stop_watch(segment, context).end();
+    finish(segment, context, index, generation, state, times);
   } catch (const ResultRefused&) {
-    record.tasks.store(record.tasks.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    if (takes_token) stop_watch(segment, context).end();
+    add(record.tasks, 1);
   }
+  context.line.end(record.tasks.load(std::memory_order_relaxed));
   announce_room(segment);
   note_cpu(record);
 }
@@ -207,7 +285,7 @@ void run_claimed(const Segment& segment, const WorkerContext& context, Slot& slo
 
 bool run_one_task(const Segment& segment, const WorkerContext& context) {
   const auto index = claim(segment, context.index);
-  if (index) run_claimed(segment, context, segment.slot(*index));
+  if (index) run_claimed(segment, context, *index);
   return index.has_value();
 }
 
@@ -215,21 +293,27 @@ void run_worker(const Segment& segment, const WorkerContext& context) {
   SegmentHeader& header = segment.header();
   WorkerRecord& record = segment.worker(context.index);
   note_cpu(record);
-  // The supervisor stores it too; but who sees this worker ready wants to find it there.
-  record.pid.store(static_cast<std::uint32_t>(::getpid()), std::memory_order_release);
   record.ready.store(record.incarnation.load(std::memory_order_relaxed), std::memory_order_release);
   futex_wake(record.ready, INT32_MAX, FutexScope::kAllProcesses);
+  context.line.idle(now_ns());
+  if (context.poke >= 0) poke_supervisor(context.poke);
   std::uint64_t tasks_in_one_go = 0;
-  while (header.stopping.load(std::memory_order_relaxed) == 0) {
+  while (!is_to_go(segment, context)) {
     auto index = claim(segment, context.index);
     if (!index) {
       index = find_idly(segment, context, tasks_in_one_go);
       tasks_in_one_go = 0;
     }
     if (!index) break;
-    run_claimed(segment, context, segment.slot(*index));
+    run_claimed(segment, context, *index);
     ++tasks_in_one_go;
+    if (record.tasks.load(std::memory_order_relaxed) == context.poke_at) poke_supervisor(context.poke);
   }
+  // Somebody may have counted on this worker.
+  header.idle.clear(context.index);
+  header.searching.clear(context.index);
+  hand_on(segment, context);
+  hand_on_seat(segment, segment.seat_of(context.index));
 }
 
 bool in_worker_process() { return worker_process; }

@@ -32,6 +32,7 @@ struct ResultType {
   void (*relocate)(void* to, void* from) noexcept;  ///< move-constructs at `to` and destroys `from`
   void (*destroy)(void* value) noexcept;
   void (*decode)(Reader& in, void* to);  ///< constructs at `to`
+  bool may_share;  ///< a value may hold a SharedBuffer that its task was given
 };
 
 /// Where a worker of the process twin puts its result's bytes.
@@ -215,6 +216,14 @@ constexpr std::string_view function_name() {
   return text == "{}" ? "lambda" : text;  // clang prints no more of a closure
 }
 
+/// Whether a T may hold a SharedBuffer.
+template <typename T>
+inline constexpr bool kMayShare = !std::is_trivially_copyable_v<T>;
+template <>
+inline constexpr bool kMayShare<std::string> = false;
+template <typename T>
+inline constexpr bool kMayShare<std::vector<T>> = kMayShare<T>;
+
 template <typename T>
 inline constexpr ResultType kResultType{
     .size = sizeof(T),
@@ -229,10 +238,13 @@ inline constexpr ResultType kResultType{
         [](Reader& in, void* to) {
           if constexpr (std::is_same_v<T, Unit>) {
             ::new (to) Unit();
-          } else {
+          } else if constexpr (Encodable<T>) {
             ::new (to) T(Codec<T>::decode(in));
+          } else {
+            throw DecodeError("this result comes from no task");  // that of a Promise may be of any type
           }
         },
+    .may_share = kMayShare<T>,
 };
 
 template <auto Fn, bool TakesToken, typename R, typename Parameters>

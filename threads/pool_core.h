@@ -15,7 +15,7 @@
 #include "shared/pool.h"
 #include "shared/scoreboard.h"
 #include "threads/admission.h"
-#include "threads/function_counts.h"
+#include "shared/function_counts.h"
 #include "threads/parking.h"
 #include "threads/slot.h"
 #include "threads/task_control.h"

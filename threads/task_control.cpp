@@ -5,6 +5,7 @@
 #include <new>
 #include <string>
 
+#include "shared/spoken_duration.h"
 #include "threads/pool_core.h"
 
 namespace twinpool::threads {
@@ -15,15 +16,6 @@ using namespace slot_bits;
 Clock::time_point moment(std::int64_t since_ns, std::chrono::nanoseconds limit) {
   const Clock::time_point since{std::chrono::nanoseconds(since_ns)};
   return limit < Clock::time_point::max() - since ? since + limit : Clock::time_point::max();
-}
-
-/// "50 ms", "3 s", "1500 us": the largest unit that says it exactly.
-std::string spoken(std::chrono::nanoseconds duration) {
-  const auto ns = duration.count();
-  if (ns % 1'000'000'000 == 0) return std::to_string(ns / 1'000'000'000) + " s";
-  if (ns % 1'000'000 == 0) return std::to_string(ns / 1'000'000) + " ms";
-  if (ns % 1'000 == 0) return std::to_string(ns / 1'000) + " us";
-  return std::to_string(ns) + " ns";
 }
 
 std::string left_behind(const TaskSlot& slot, std::uint32_t word) {

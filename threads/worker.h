@@ -7,7 +7,7 @@
 
 #include "shared/scoreboard.h"
 #include "shared/stats.h"
-#include "threads/function_counts.h"
+#include "shared/function_counts.h"
 #include "threads/slot.h"
 #include "threads/task_queue.h"
 

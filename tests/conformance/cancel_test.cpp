@@ -55,6 +55,7 @@ TEST_P(Conformance, C8_ACancelledQueuedTaskMakesRoomAndLetsGoOfItsArguments) {
     auto runs = pool->make_shared_buffer<std::uint32_t>(10'000);
     argument = runs.block();
     auto queued = pool->try_submit<count_run>(std::move(runs), std::uint64_t{1});
+    runs = {};  // the process twin reads arguments and leaves them as they are
     ASSERT_TRUE(queued.accepted()) << i;
     ASSERT_TRUE(queued.future().cancel());
     ASSERT_EQ(failure_of(queued.future()).kind, FailureKind::kCancelled);

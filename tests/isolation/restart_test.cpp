@@ -69,7 +69,10 @@ TEST(Restart, C4_ADeadWorkerIsReplacedByANewOneInItsPlace) {
 }
 
 TEST(Restart, C4_ACrashLoopIsBoundedFailsFastSaysSoAndRecovers) {
-  ProcessPool pool({.workers = 2, .queue_capacity = 64});
+  PoolOptions options{.workers = 2, .queue_capacity = 64};
+  options.processes.restart.intensity = 20;
+  options.processes.restart.period = std::chrono::milliseconds(1000);
+  ProcessPool pool(std::move(options));
   auto slayer = std::make_unique<Slayer>(pool);
   // Whatever is accepted while the loop goes on settles; what cannot run is refused or fails with its reason.
   std::vector<Future<int>> futures;
@@ -99,7 +102,8 @@ TEST(Restart, C4_ACrashLoopIsBoundedFailsFastSaysSoAndRecovers) {
   const auto seen = slayer->seen();
   EXPECT_TRUE(eventually([&] { return slayer->seen() >= seen + 2; })) << "recovery is not tried";
   slayer->rest();
-  EXPECT_LE(slayer->most_in_a_second(2), 20U);
+  // A worker that gets a task done before it is seen counts as a recovery, after which as many may die again.
+  EXPECT_LE(slayer->most_in_a_second(2), 2 * (20U + 1));
 
   EXPECT_TRUE(eventually([&] {
     auto submission = pool.try_submit<identity>(8);

@@ -141,7 +141,7 @@ TEST_F(Recovery, FailingTheQueueSettlesWhatWaitsAndNothingElse) {
   ASSERT_EQ(claim(segment_, 0), 0u);
   segment_.slot(2).word.store(SlotWord::make(1, 1, SlotState::kDone).bits);
   segment_.slot(3).lost_was_running = 1;
-  fail_queued(segment_, SlotState::kLost);
+  fail_queued(segment_, SlotState::kLost, -1);
   const auto state = [&](std::uint32_t i) { return SlotWord{segment_.slot(i).word.load()}.state(); };
   EXPECT_EQ(state(0), SlotState::kRunning);
   EXPECT_EQ(state(1), SlotState::kLost);

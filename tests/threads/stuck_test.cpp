@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "shared/scoreboard_reader.h"
-#include "threads/function_counts.h"
+#include "shared/function_counts.h"
 #include "threads/thread_pool.h"
 
 namespace twinpool::threads {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "threads/function_counts.h"
+#include "shared/function_counts.h"
 
 #include <new>
 #include <utility>
 
 #include "shared/task.h"
 
-namespace twinpool::threads {
+namespace twinpool {
 namespace {
 
 /// Several workers write here, unlike HistogramCells::record.
@@ -79,4 +79,4 @@ std::vector<FunctionStats> name_those_that_ran(std::array<FunctionStats, kCounte
   return named;
 }
 
-}  // namespace twinpool::threads
+}  // namespace twinpool

@@ -13,7 +13,7 @@
 #include "shared/stats.h"
 
 /// What each task function has cost (PoolStats::functions).
-namespace twinpool::threads {
+namespace twinpool {
 
 /// Functions that are counted one by one; all later ones share the last entry.
 inline constexpr std::size_t kCountedFunctions = 64;
@@ -76,4 +76,4 @@ class FunctionTimes {
 [[nodiscard]] std::vector<FunctionStats> name_those_that_ran(
     std::array<FunctionStats, kCountedFunctions>&& entries);
 
-}  // namespace twinpool::threads
+}  // namespace twinpool
