@@ -113,6 +113,20 @@ class [[nodiscard]] Future {
   /// when the task had settled already. Threads: also beside a thread that waits.
   bool cancel() const noexcept { return state().cancel(); }
 
+  /// Has `f` called in this process when the task has settled, without a thread that waits (shared/then.h).
+  ///
+  /// Takes:   a callable with one parameter: the value, or an Outcome<T> if that is what it declares (a generic
+  ///          one gets the value); where T is Unit it may have none. This Future is left without a result.
+  /// Gives:   a Future of what f returns (of Unit for void). Where f returns a Future or an Outcome, it settles
+  ///          as that does. A failure passes by an f that takes the value; what f throws becomes kThrew.
+  ///          cancel() of the new Future cancels the task, and after it what f gave; an f that takes the value is
+  ///          then not begun.
+  /// Threads: f runs in the thread that settles the task (a worker, the process twin's monitor, one that
+  ///          cancels or stops), or at once in the caller when it has settled. So it has to be short and must
+  ///          not wait for the pool.
+  template <typename F>
+  auto then(F f);
+
   /// Gives the task's state away, for those who build on Futures; the caller has to take or release it.
   [[nodiscard]] TaskState* detach() noexcept { return std::exchange(state_, nullptr); }
   /// The state, still this Future's.

@@ -20,6 +20,7 @@
 #include "shared/shared_buffer.h"
 #include "shared/stats.h"
 #include "shared/task.h"
+#include "shared/then.h"
 
 /// The one interface of both twins, and the contract that both keep. `Guarantees` says in code where a twin
 /// cannot.
@@ -153,6 +154,28 @@ class Pool {
   Submission<ResultOf<Fn>> try_submit(const with& options, Args&&... args) {
     validate(options);
     return hand_over<Fn>(&options, std::forward<Args>(args)...);
+  }
+
+  /// Submits the next task of a chain when the one before has given its value.
+  ///
+  /// Takes:   a valid Future, whose value becomes the first argument (none where it is Unit), and the arguments
+  ///          after it. The pool has to be there until the Future has settled.
+  /// Gives:   the next task's Future. It passes on a failure of the first task, and a refusal as kThrew.
+  /// Threads: submits in the thread that settles the first task (see Future::then); with WhenFull::kBlock that
+  ///          thread would wait for room.
+  template <auto Fn, typename T, typename... Args>
+  Future<ResultOf<Fn>> then(Future<T> first, Args... args) {
+    return then<Fn>(with{}, std::move(first), std::move(args)...);
+  }
+  template <auto Fn, typename T, typename... Args>
+  Future<ResultOf<Fn>> then(with options, Future<T> first, Args... args) {
+    return first.then([this, options = std::move(options), ... rest = std::move(args)](T value) mutable {
+      if constexpr (std::is_same_v<T, Unit>) {
+        return submit<Fn>(options, std::move(rest)...);
+      } else {
+        return submit<Fn>(options, std::move(value), std::move(rest)...);
+      }
+    });
   }
 
   /// Memory that tasks of this pool share with the caller: `count` elements, zero-filled (C14).

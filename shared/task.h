@@ -229,8 +229,10 @@ inline constexpr ResultType kResultType{
         [](Reader& in, void* to) {
           if constexpr (std::is_same_v<T, Unit>) {
             ::new (to) Unit();
-          } else {
+          } else if constexpr (Encodable<T>) {
             ::new (to) T(Codec<T>::decode(in));
+          } else {
+            throw DecodeError("this result comes from no task");  // that of a Promise may be of any type
           }
         },
 };
