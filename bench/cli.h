@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+
+/// Only declared here: each file that sees the whole of CLI11 takes five seconds longer to compile.
+namespace CLI {
+class App;
+}
 
 /// The command line: subcommands, what they have in common, and how they end.
 namespace twinpool::bench {

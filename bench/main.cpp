@@ -9,6 +9,7 @@
 #include "bench/faults_command.h"
 #include "bench/list_command.h"
 #include "bench/round.h"
+#include "bench/status_command.h"
 #include "bench/trial.h"
 
 int main(int argc, char** argv) {
@@ -16,6 +17,6 @@ int main(int argc, char** argv) {
   static constexpr TrialKind kTrials[] = {kRoundTrial, kMemoryTrial, kFaultTrial};
   if (argc > 1 && argv[1] == kTrialCommand) return trial_main(kTrials, argc, argv);
   std::setlocale(LC_CTYPE, "");  // only to learn whether the terminal reads UTF-8; numbers keep their point
-  const Command commands[] = {kBenchCommand, kFaultsCommand, kListCommand, kDoctorCommand};
+  const Command commands[] = {kBenchCommand, kFaultsCommand, kListCommand, kDoctorCommand, kStatusCommand};
   return run_cli(commands, argc, argv);
 }

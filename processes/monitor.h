@@ -13,8 +13,8 @@
 #include <thread>
 
 #include "processes/launcher.h"
-#include "processes/restart_policy.h"
 #include "processes/task_books.h"
+#include "shared/restart_policy.h"
 
 namespace twinpool::processes {
 

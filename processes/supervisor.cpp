@@ -17,9 +17,9 @@
 #include "processes/door.h"
 #include "processes/process_hygiene.h"
 #include "processes/recovery.h"
-#include "processes/restart_policy.h"
 #include "processes/task_queue.h"
 #include "processes/worker.h"
+#include "shared/restart_policy.h"
 
 namespace twinpool::processes {
 namespace {

@@ -15,6 +15,8 @@ namespace {
 constexpr int kMaxRetry = 1'000;
 constexpr int kMaxSpares = 64;
 constexpr int kMaxWeight = 1'000;
+/// The largest milliseconds do not fit nanoseconds, nor does a moment so far away; a year is "for ever" as well.
+constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24 * 365);
 
 void require(bool ok, const std::string& sentence) {
   if (!ok) throw std::invalid_argument(sentence);
@@ -95,12 +97,13 @@ PoolOptions validate(PoolOptions options) {
               to_string(kMaxQueueCapacity));
   require(options.block_limit >= zero, "block_limit is negative; it must be 0 or more");
   require(options.stop_limit >= zero, "stop_limit is negative; it must be 0 or more");
-  // The largest milliseconds do not fit nanoseconds; a year is "for ever" as well.
-  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24 * 365);
-  options.block_limit = std::min(options.block_limit, kLongest);
-  options.stop_limit = std::min(options.stop_limit, kLongest);
-
-  options.idle_timeout = std::min(options.idle_timeout, kLongest);
+  for (auto* const time : {&options.block_limit, &options.stop_limit, &options.idle_timeout, &options.grace,
+                           &options.stuck_after, &options.recycling.max_age, &options.processes.restart.period,
+                           &options.processes.restart.backoff_first, &options.processes.restart.backoff_limit}) {
+    *time = std::min(*time, kLongest);
+  }
+  options.wait_limit = std::min<std::chrono::nanoseconds>(options.wait_limit, kLongest);
+  options.run_limit = std::min<std::chrono::nanoseconds>(options.run_limit, kLongest);
   check_limits(options);
   check_dispatch(options);
   check_recycling(options.recycling);
@@ -142,6 +145,8 @@ void validate(const with& options) {
           "wait_limit is 0 or less; leave it out for the pool's own, or make it longer than 0");
   require(!options.run_limit || options.run_limit->count() > 0,
           "run_limit is 0 or less; leave it out for the pool's own, or make it longer than 0");
+  require(std::max(options.wait_limit.value_or(kLongest), options.run_limit.value_or(kLongest)) <= kLongest,
+          "wait_limit or run_limit is longer than a year; leave it out for the pool's own");
   require(options.retry >= 0 && options.retry <= kMaxRetry,
           "retry is " + to_string(options.retry) + "; it must be 0 to " + to_string(kMaxRetry));
 }

@@ -32,10 +32,10 @@ struct WorkerStats {
   std::chrono::nanoseconds busy{0};  ///< running tasks; estimated from the sampled ones
   std::uint64_t restarts = 0;
   std::uint64_t recycled = 0;  ///< times that a fresh worker took the place over in peace
-  std::string last_death;  ///< "was killed by SIGSEGV while running 'parse'"; empty: none died here
+  std::string last_death = {};  ///< "was killed by SIGSEGV while running 'parse'"; empty: none died here
   std::uint64_t queued = 0;    ///< tasks in its own queue
-  Histogram waiting;  ///< as in PoolStats, of the tasks that ran here
-  Histogram running;
+  Histogram waiting = {};  ///< as in PoolStats, of the tasks that ran here
+  Histogram running = {};
 };
 
 /// One function's share.
@@ -43,8 +43,8 @@ struct FunctionStats {
   std::string name;
   std::uint64_t completed = 0;
   std::uint64_t failed = 0;  ///< threw
-  Histogram waiting;  ///< of sampled tasks since the last reset
-  Histogram running;
+  Histogram waiting = {};  ///< of sampled tasks since the last reset
+  Histogram running = {};
 };
 
 /// A snapshot in which submitted = completed + failed + cancelled + timed_out + lost + rejected_later +
@@ -71,17 +71,19 @@ struct PoolStats {
   std::uint64_t recycled = 0;    ///< workers replaced in peace
   std::uint64_t events_dropped = 0;   ///< events that came faster than the callback took them
   std::uint64_t event_failures = 0;   ///< callbacks that threw
+  std::uint64_t misdirected = 0;      ///< tasks for which DispatchOptions::choose threw or named no worker
   std::uint64_t bytes_copied = 0;  ///< arguments and results written into and read out of shared memory
   bool paused = false;
   std::vector<WorkerStats> workers;
   std::vector<FunctionStats> functions;  ///< those that have run, in the order of their registration
 
-  Histogram waiting;  ///< accepted until begun, of sampled tasks since the last reset
-  Histogram running;  ///< begun until settled, of the same tasks
+  Histogram waiting = {};  ///< accepted until begun, of sampled tasks since the last reset
+  Histogram running = {};  ///< begun until settled, of the same tasks
 
   /// Workers that are there and can run tasks.
   [[nodiscard]] int workers_alive() const;
-  /// Adds another pool's numbers; workers and functions of both are listed, those of one name as one function.
+  /// Adds another pool's numbers: counts and percentiles are summed, `degraded` and `paused` say that one of them
+  /// is, workers of both are listed (so two may have one index), and functions, those of one name as one function.
   void merge(const PoolStats& other);
 };
 

@@ -37,11 +37,12 @@ class Admission {
     std::uint64_t accepted = accepted_.load(std::memory_order_acquire);
     for (;;) {
       if ((accepted & kClosed) != 0) return Answer::kClosed;
-      if (over_limit(accepted, settled_seen_.load(std::memory_order_relaxed))) {
+      if (over_limit(accepted, settled_seen_.load(std::memory_order_acquire))) {
         // The sum is taken after `accepted` was read, so when it says full, the pool was full at that
         // reading.
         const std::uint64_t sum = settled();
-        settled_seen_.store(sum, std::memory_order_relaxed);
+        // Release, acquire: who is admitted for this sum sees what was counted before it (WaitingTasks::detour).
+        settled_seen_.store(sum, std::memory_order_release);
         if (over_limit(accepted, sum)) return Answer::kFull;
       }
       if (accepted_.compare_exchange_weak(accepted, accepted + 1, std::memory_order_acq_rel)) {

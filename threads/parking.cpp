@@ -8,7 +8,7 @@
 
 namespace twinpool::threads {
 
-static_assert(kMaxWorkers % 64 == 0);
+static_assert(kMaxPlaces % 64 == 0);
 
 Parking::Parking(int workers) : doors_(std::make_unique<Door[]>(static_cast<std::size_t>(workers))) {}
 
@@ -29,14 +29,47 @@ void Parking::lie_down(int worker, bool searching) noexcept {
   gate_.fetch_add(kOneSleeper - (searching ? kSearching : 0), std::memory_order_seq_cst);
 }
 
-Parking::Woken Parking::wait_at_door(int worker) noexcept {
-  auto& word = doors_[static_cast<std::size_t>(worker)].word;
+Parking::Woken Parking::wait_at_door(int worker, std::optional<Clock::time_point> until) noexcept {
+  auto& word = door(worker).word;
   for (;;) {
     const std::uint32_t now = word.load(std::memory_order_acquire);  // pairs with open_door
     if (now == Door::kSearch) return Woken::kToSearch;
+    if (now == Door::kLook) return Woken::kToLook;
     if (now == Door::kEnd) return Woken::kToEnd;
-    futex_wait(word, Door::kAsleep, FutexScope::kThisProcess);
+    if (futex_wait(word, Door::kAsleep, FutexScope::kThisProcess, until)) continue;
+    if (get_up(worker)) return Woken::kTimedOut;
+    until.reset();  // somebody is about to open the door
   }
+}
+
+bool Parking::asleep(int worker) const noexcept {
+  const auto index = static_cast<std::size_t>(worker);
+  return (asleep_[index / kBitsPerWord].load(std::memory_order_acquire) >> (index % kBitsPerWord) & 1) != 0;
+}
+
+bool Parking::get_up(int worker) noexcept {
+  std::uint32_t now = gate();
+  do {
+    if (now < kOneSleeper) return false;
+  } while (!gate_.compare_exchange_weak(now, now - kOneSleeper, std::memory_order_seq_cst));
+  if (take(worker)) return true;
+  // A waker has taken this worker, so what was taken off stands for another sleeper. A publisher that missed
+  // that one in between is seen by this worker, which is woken and looks after this.
+  gate_.fetch_add(kOneSleeper, std::memory_order_seq_cst);
+  return false;
+}
+
+bool Parking::call(int worker) noexcept {
+  door(worker).called.store(true, std::memory_order_seq_cst);
+  std::uint32_t now = gate();
+  while (now >= kOneSleeper && asleep(worker)) {
+    if (gate_.compare_exchange_weak(now, now - kOneSleeper, std::memory_order_seq_cst)) {
+      // Another, if this one was just woken: it looks and lies down again.
+      open_door(take_sleeper(worker), Door::kLook, -1);
+      return true;
+    }
+  }
+  return false;
 }
 
 void Parking::wake_one(int preferred) noexcept {
@@ -80,7 +113,7 @@ int Parking::take_sleeper(int preferred) noexcept {
 }
 
 void Parking::open_door(int worker, std::uint32_t why, int self) noexcept {
-  auto& word = doors_[static_cast<std::size_t>(worker)].word;
+  auto& word = door(worker).word;
   word.store(why, std::memory_order_release);
   wakeups_.fetch_add(1, std::memory_order_relaxed);
   if (worker != self) futex_wake(word, 1, FutexScope::kThisProcess);

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <bit>
 #include <climits>
-#include <string>
 #include <utility>
 
 #include "shared/futex.h"
 #include "threads/pool_core.h"
+#include "threads/task_control.h"
 #include "threads/worker.h"
 
 namespace twinpool::threads {
@@ -52,14 +52,6 @@ Failure* describe_current_exception() noexcept {
   }
 }
 
-Failure closed_failure(const TaskType& type, bool was_running) {
-  return Failure{.kind = FailureKind::kPoolClosed,
-                 .type_name = {},
-                 .message = "the pool was stopped " + std::string(was_running ? "while '" : "before '") +
-                            std::string(type.name) + (was_running ? "' still ran" : "' could run"),
-                 .loss = std::nullopt};
-}
-
 std::atomic<std::size_t> next_thread_number{0};
 constinit thread_local std::size_t this_thread_number = SIZE_MAX;
 
@@ -68,30 +60,35 @@ constinit thread_local std::size_t this_thread_number = SIZE_MAX;
 std::byte* TaskSlot::memory() noexcept { return fits_inline(*type_) ? inline_ : block_; }
 void* TaskSlot::result() noexcept { return memory() + result_offset(*type_); }
 
-void TaskSlot::fill(const Call& call, bool sampled) {
+void TaskSlot::fill(const Call& call, std::uint32_t bits, std::uint64_t order) {
   type_ = call.type;
+  function_ = static_cast<std::uint16_t>(std::min<std::uint32_t>(call.sequence, UINT16_MAX));
   if (fits_inline(*type_)) {
     call.build(call.references, inline_);
   } else {
-    block_ =
+    auto* const block =
         static_cast<std::byte*>(::operator new (bytes_of(*type_), std::align_val_t{alignment_of(*type_)}));
     try {
-      call.build(call.references, block_);
+      call.build(call.references, block);
     } catch (...) {
-      free_block(block_, *type_);
+      free_block(block, *type_);
       throw;
     }
+    block_ = block;
   }
   submitter_cpu_ = current_cpu();
-  // Nobody else refers to the slot; who takes it out of a queue sees this through the queue.
-  word_.store(kHeld | (sampled ? kSampled : 0), std::memory_order_relaxed);
+  order_.store(static_cast<std::uint32_t>(order), std::memory_order_relaxed);
+  begun_.store(0, std::memory_order_relaxed);
+  // Nobody else refers to the slot; who takes it out of a queue sees this through the queue. Release: for
+  // who looks at the slot of a limited task.
+  word_.store(kHeld | bits, std::memory_order_release);
 }
 
-std::uint32_t TaskSlot::run() noexcept {
+std::uint32_t TaskSlot::run(const std::stop_token& stop) noexcept {
   void* const args = memory();
   std::uint32_t bits = kValue;
   try {
-    type_->run(args, result(), {});
+    type_->run(args, result(), stop);
   } catch (...) {
     failure_ = describe_current_exception();
     bits = kFailed;
@@ -107,24 +104,90 @@ std::uint32_t TaskSlot::finish(std::uint32_t bits) noexcept {
   const std::uint32_t before = word_.fetch_or(kFinished | bits, std::memory_order_acq_rel);
   // The Future may take the outcome and give the slot back at this moment. Its memory stays while the core
   // does, and whoever uses it next can bear a wake-up that is not for him.
-  if ((before & (kWaited | kAbandoned)) == kWaited) futex_wake(word_, INT_MAX, FutexScope::kThisProcess);
+  if ((before & (kWaited | kContinued)) != 0 && (before & kEarly) == 0) tell(before);
   return before;
 }
 
-bool TaskSlot::abandon() noexcept {
-  std::uint32_t word = word_.load(std::memory_order_relaxed);
+void TaskSlot::tell(std::uint32_t before) noexcept {
+  // With a continuation the Future holds on until it was called.
+  Continuation* const continuation = (before & kContinued) != 0 ? continuation_ : nullptr;
+  if ((before & kWaited) != 0) futex_wake(word_, INT_MAX, FutexScope::kThisProcess);
+  if (continuation != nullptr) continuation->settled();
+}
+
+void TaskSlot::when_settled(Continuation& continuation) noexcept {
+  continuation_ = &continuation;
+  // Release: the pointer, for who settles. Acquire: the outcome, when that has happened.
+  if (settled(word_.fetch_or(kContinued, std::memory_order_acq_rel))) continuation.settled();
+}
+
+bool TaskSlot::cancel() noexcept { return core_->controls().cancel(*this); }
+
+bool TaskSlot::ask(std::uint32_t bit) noexcept {
+  std::uint32_t word = word_.load(std::memory_order_acquire);
   do {
     if (settled(word)) return false;
-  } while (!word_.compare_exchange_weak(word, word | kAbandoned, std::memory_order_acq_rel,
-                                        std::memory_order_relaxed));
-  if ((word & kWaited) != 0) futex_wake(word_, INT_MAX, FutexScope::kThisProcess);
+  } while (
+      !word_.compare_exchange_weak(word, word | bit, std::memory_order_seq_cst, std::memory_order_acquire));
   return true;
+}
+
+bool TaskSlot::set_controlled() noexcept {
+  std::uint32_t word = word_.load(std::memory_order_acquire);
+  do {
+    if (settled(word)) return false;
+  } while (!word_.compare_exchange_weak(word, word | kControlled, std::memory_order_acq_rel,
+                                        std::memory_order_acquire));
+  return true;
+}
+
+bool TaskSlot::claim() noexcept {
+  if (begun_on() != -1) return false;
+  std::uint32_t word = word_.load(std::memory_order_acquire);
+  do {
+    if (settled(word) || (word & (kClaimed | kOwned)) != 0) return false;
+  } while (!word_.compare_exchange_weak(word, word | kClaimed, std::memory_order_acq_rel,
+                                        std::memory_order_acquire));
+  return true;
+}
+
+void TaskSlot::settle_claimed(std::uint32_t why) noexcept {
+  tell(word_.fetch_or(kEarly | kNeverRan | why, std::memory_order_acq_rel));
+}
+
+bool TaskSlot::end_claim() noexcept {
+  return (word_.fetch_or(kClaimDone, std::memory_order_acq_rel) & kDequeued) != 0;
+}
+
+TaskSlot::Taken TaskSlot::take_over() noexcept {
+  std::uint32_t word = word_.load(std::memory_order_acquire);
+  for (;;) {
+    const std::uint32_t mark = (word & kClaimed) != 0 ? kDequeued : kOwned;
+    if (!word_.compare_exchange_weak(word, word | mark, std::memory_order_acq_rel,
+                                     std::memory_order_acquire)) {
+      continue;
+    }
+    if (mark == kOwned) return Taken::kMine;
+    return (word & kClaimDone) != 0 ? Taken::kSettled : Taken::kClaimers;
+  }
+}
+
+std::uint32_t TaskSlot::finish_unrun(std::uint32_t why) noexcept {
+  std::uint32_t word = word_.load(std::memory_order_acquire);
+  std::uint32_t bits = 0;
+  do {
+    bits = (word & kEarly) != 0 ? kFinished : kFinished | kNeverRan | why;
+  } while (
+      !word_.compare_exchange_weak(word, word | bits, std::memory_order_acq_rel, std::memory_order_acquire));
+  if ((word & kEarly) == 0) tell(word);
+  return word;
 }
 
 void TaskSlot::clear(std::uint32_t bits) noexcept {
   if ((bits & kValue) != 0) type_->result->destroy(result());
   if ((bits & kFailed) != 0 && failure_ != &undescribed_failure()) delete failure_;
   if (!fits_inline(*type_)) free_block(block_, *type_);
+  if ((bits & kControlled) != 0) core_->controls().detach(*this);
 }
 
 bool TaskSlot::wait_until(std::optional<Clock::time_point> deadline) noexcept {
@@ -153,8 +216,8 @@ bool TaskSlot::wait_asleep(std::optional<Clock::time_point> deadline) noexcept {
 
 std::optional<TaskTiming> TaskSlot::timing() const noexcept {
   const std::uint32_t word = word_.load(std::memory_order_acquire);
-  // The worker that was left behind may be writing the times of an abandoned task now.
-  if ((word & kSampled) == 0 || (word & kAbandoned) != 0) return std::nullopt;
+  // The worker that was left behind may be writing the times of a task that settled without it.
+  if ((word & kSampled) == 0 || (word & (kEarly | kNeverRan)) == kEarly) return std::nullopt;
   return times_;
 }
 
@@ -168,8 +231,9 @@ std::optional<Failure> TaskSlot::take(const ResultType& type, void* to) {
     TaskSlot& slot;
     const std::uint32_t& taken;
   } const release{*this, taken};
-  if ((word & (kAbandoned | kRejected)) != 0) {
-    failure.emplace(closed_failure(*type_, (word & kAbandoned) != 0));
+  // A request to cancel that came before the end counts, whatever the task made of it.
+  if ((word & (kEarly | kNeverRan | kCancelAsked)) != 0) {
+    failure.emplace(failure_of_ended_task(*this, word));
   } else if ((word & kFailed) != 0) {
     failure.emplace(failure_ == &undescribed_failure() ? *failure_ : std::move(*failure_));
   } else {
@@ -184,11 +248,12 @@ void TaskSlot::drop(std::uint32_t taken) noexcept {
   PoolCore& core = *core_;
   std::uint32_t before = word_.load(std::memory_order_acquire);
   if ((before & kFinished) != 0) {
-    // The usual case: the worker came first, saw kHeld and is done with the word, and stop() changes only a
-    // word without kFinished. Nobody is left to race with, so no locked instruction.
+    // The usual case: the worker came first, saw kHeld and is done with the word, and who ends tasks changes
+    // only a word without kFinished. Nobody is left to race with, so no locked instruction.
     word_.store(before & ~kHeld, std::memory_order_relaxed);
   } else {
-    // Release: what the Future did with the outcome, for the worker of an abandoned task that clears it.
+    // Release: what the Future did with the outcome, for the worker of a task that settled early, which
+    // clears it.
     before = word_.fetch_and(~kHeld, std::memory_order_acq_rel);
   }
   if ((before & kFinished) != 0) {

@@ -8,6 +8,8 @@
 #include <mutex>
 #include <new>
 #include <optional>
+#include <stop_token>
+#include <string_view>
 
 #include "shared/cpu_aware_spin.h"
 #include "shared/future.h"
@@ -19,33 +21,62 @@ namespace twinpool::threads {
 
 class PoolCore;
 
+class TaskControl;
+
 /// What the word of a slot holds. A slot in the free list has kFinished set and kHeld clear.
 namespace slot_bits {
-inline constexpr std::uint32_t kFinished = 1;    ///< settled, and no worker will touch the slot any more
-inline constexpr std::uint32_t kValue = 2;       ///< came with kFinished: a result was constructed
-inline constexpr std::uint32_t kFailed = 4;      ///< came with kFinished: there is a Failure
-inline constexpr std::uint32_t kRejected = 8;    ///< came with kFinished: stop() ended it while it waited
-inline constexpr std::uint32_t kAbandoned = 16;  ///< stop() settled it as pool_closed while it still ran
-inline constexpr std::uint32_t kHeld = 32;       ///< a Future refers to it
-inline constexpr std::uint32_t kWaited = 64;     ///< somebody may sleep on the word
-inline constexpr std::uint32_t kSampled = 128;   ///< carries times
+inline constexpr std::uint32_t kFinished =
+    1;                                       ///< settled, and no queue or worker refers to the slot any more
+inline constexpr std::uint32_t kValue = 2;   ///< came with kFinished: a result was constructed
+inline constexpr std::uint32_t kFailed = 4;  ///< came with kFinished: there is a Failure
+inline constexpr std::uint32_t kNeverRan = 8;  ///< came with what settled it: the task never began
+inline constexpr std::uint32_t kEarly = 16;    ///< settled while a queue or a worker still refers to the slot
+inline constexpr std::uint32_t kHeld = 32;     ///< a Future refers to it
+inline constexpr std::uint32_t kWaited = 64;   ///< somebody may sleep on the word
+inline constexpr std::uint32_t kSampled = 128;  ///< carries times
+// Asked for while the task was not settled. A worker that sees one before the task begins does not run it.
+inline constexpr std::uint32_t kCancelAsked = 1U << 8;
+inline constexpr std::uint32_t kOverdue = 1U << 9;  ///< waited longer than its limit
+// Whose a task is that is asked for and has not begun: the claimer's, or who took it out of its queue.
+inline constexpr std::uint32_t kClaimed = 1U << 10;
+inline constexpr std::uint32_t kOwned = 1U << 11;
+inline constexpr std::uint32_t kClaimDone = 1U << 12;   ///< the claimer has settled it
+inline constexpr std::uint32_t kDequeued = 1U << 13;    ///< a claimed task was taken out of its queue
+inline constexpr std::uint32_t kContinued = 1U << 14;   ///< there is a Continuation
+inline constexpr std::uint32_t kControlled = 1U << 15;  ///< there is a TaskControl
+// Why, with kEarly or kNeverRan; neither: the pool was stopped.
+inline constexpr std::uint32_t kCancelled = 1U << 16;
+inline constexpr std::uint32_t kTimedOut = 1U << 17;
+inline constexpr std::uint32_t kLost = 1U << 18;  ///< no worker was left to run it
+inline constexpr std::uint32_t kAsked = kCancelAsked | kOverdue;
 }  // namespace slot_bits
 
 /// One task from acceptance until both its worker and its Future are done with it.
 ///
-/// Invariant: the slot goes back to the free list once, by whoever comes second: the worker that sets
-/// kFinished, or the Future that clears kHeld. Both do it by one read-modify-write of the word, so each sees
-/// whether the other was there; a Future that finds kFinished set already knows, and only stores. What the
-/// caller knows of the outcome is decided by the first of kFinished (by the worker) and kAbandoned (by stop),
-/// which is set only while kFinished is not (C1).
+/// Invariant: the slot goes back to the free list once, by whoever comes second: the one that sets kFinished,
+/// or the Future that clears kHeld. Both do it by one read-modify-write of the word, so each sees whether the
+/// other was there; a Future that finds kFinished set already knows, and only stores. What the caller knows
+/// of the outcome is decided by the first of kFinished (by the worker) and kEarly (by who cancels, times out
+/// or stops), which is set only while kFinished is not (C1).
+///
+/// Who ends a task that waits must know that no worker begins it, and the usual task must not pay for that
+/// with a locked instruction at its beginning. Worker: mark_begun (A), store Worker::running (B), read the
+/// word (C), and run only if nothing was asked. Who cancels: ask (D), read every worker's running (E), read
+/// begun (F). B to E are sequentially consistent. A worker that did not see D at C has C, and so B, before D
+/// in their single order; then E reads what B or a later store of that worker left, so F sees A. Hence: not
+/// begun at F means that whoever takes the slot sees what was asked, and then the word decides whose it is:
+/// kClaimed or kOwned. A claimed task is finished by the second of the claimer and who takes it out of its
+/// queue.
 ///
 /// The submitter writes everything before it publishes the slot; then the worker alone, until it sets
 /// kFinished; then the Future alone. A task with small arguments and result uses one cache line.
 class alignas(64) TaskSlot final : public TaskState {
  public:
   /// Arguments and result lie here when both fit, otherwise both lie in one block of the heap.
-  static constexpr std::size_t kInlineBytes = 104;
+  static constexpr std::size_t kInlineBytes = 96;
   static constexpr std::size_t kInlineAlignment = 16;
+  /// As worker: the thread that submitted the task runs it.
+  static constexpr int kCaller = -2;
 
   TaskSlot(PoolCore& core, std::uint32_t index) : index_(index), core_(&core) {}
 
@@ -57,42 +88,104 @@ class alignas(64) TaskSlot final : public TaskState {
   [[nodiscard]] std::optional<TaskTiming> timing() const noexcept override;
   [[nodiscard]] std::optional<Failure> take(const ResultType& type, void* to) override;
   void release() noexcept override { drop(0); }
-  bool cancel() noexcept override { return false; }
-  void when_settled(Continuation& continuation) noexcept override {
-    (void)wait_until(std::nullopt);
-    continuation.settled();
-  }
+  bool cancel() noexcept override;
+  void when_settled(Continuation& continuation) noexcept override;
 
   // The submitter's side.
-  /// Makes the slot hold `call`. Errors: what copying an argument throws; the slot is then as before.
-  void fill(const Call& call, bool sampled);
+  /// Makes the slot hold `call`, and kHeld and `bits`. Takes: `order`, the task's number among the accepted.
+  /// Errors: what copying an argument throws; the slot is then as before.
+  void fill(const Call& call, std::uint32_t bits, std::uint64_t order);
   [[nodiscard]] std::uint32_t index() const { return index_; }
+  [[nodiscard]] const TaskType& type() const { return *type_; }
+  [[nodiscard]] const PoolCore& core() const { return *core_; }
 
   // The worker's side: who took the slot out of a queue.
+  /// Says that `worker` begins the task, unless something was asked; see above.
+  void mark_begun(int worker) noexcept {
+    begun_.store(static_cast<std::int16_t>(worker + 1), std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint32_t word_after_begin() const noexcept {
+    return word_.load(std::memory_order_seq_cst);
+  }
   /// Runs the task and destroys its arguments. Gives the bits to settle with: kValue or kFailed.
-  [[nodiscard]] std::uint32_t run() noexcept;
+  [[nodiscard]] std::uint32_t run(const std::stop_token& stop) noexcept;
   /// Destroys the arguments of a task that will not run.
   void drop_arguments() noexcept;
-  /// Sets kFinished and `bits` and wakes who waits. Gives: the word before.
+  /// Sets kFinished and `bits` and tells who waits. Gives: the word before.
   std::uint32_t finish(std::uint32_t bits) noexcept;
-  /// Settles a task that still runs as pool_closed. Gives: false when it had settled.
-  bool abandon() noexcept;
-  /// Destroys what is left of the outcome that `bits` name, and the block of the heap.
+  /// Destroys what is left of the outcome that `bits` name, the block of the heap and the control.
   void clear(std::uint32_t bits) noexcept;
 
-  [[nodiscard]] std::uint32_t word() const { return word_.load(std::memory_order_relaxed); }
-  [[nodiscard]] int submitter_cpu() const { return submitter_cpu_; }
-  [[nodiscard]] TaskTiming& times() { return times_; }
+  // Ending a task before its end.
+  /// Sets one of kAsked. Gives: false when the task had settled.
+  bool ask(std::uint32_t bit) noexcept;
+  /// Requires: asked; every worker's `running` was read since. Gives: whether the task is the caller's to
+  /// end; then settle_claimed and end_claim follow.
+  [[nodiscard]] bool claim() noexcept;
+  /// Settles a claimed task. `why`: kCancelled or kTimedOut.
+  void settle_claimed(std::uint32_t why) noexcept;
+  /// Gives: whether the caller has to finish the slot, since its queue has let go of it.
+  [[nodiscard]] bool end_claim() noexcept;
+  enum class Taken : std::uint8_t {
+    kMine,      ///< the caller ends the task: finish_unrun follows
+    kClaimers,  ///< its claimer is still at it, and finishes it
+    kSettled,   ///< its claimer has settled it; the caller finishes the slot
+  };
+  /// For who took a task out of a queue and will not run it.
+  [[nodiscard]] Taken take_over() noexcept;
+  /// As finish, for a task that never ran and may have been settled early meanwhile. `why`: kCancelled,
+  /// kTimedOut or 0.
+  std::uint32_t finish_unrun(std::uint32_t why) noexcept;
+  /// Settles a task that runs without its worker, as `why` says or, if that was asked, as cancelled.
+  ///
+  /// Takes: `count`, called with what it will settle as before anybody can know, `uncount` when it then does
+  /// not. Gives: nothing when it had settled, or somebody else is about to settle it; otherwise what tell()
+  /// needs.
+  template <typename Count, typename Uncount>
+  [[nodiscard]] std::optional<std::uint32_t> settle_early(std::uint32_t why, Count&& count,
+                                                          Uncount&& uncount) noexcept {
+    using namespace slot_bits;
+    std::uint32_t word = word_.load(std::memory_order_acquire);
+    for (;;) {
+      if (settled(word) || (word & (kClaimed | kOwned)) != 0) return std::nullopt;
+      const std::uint32_t as = (word & kCancelAsked) != 0 ? kCancelled : why;
+      count(as);
+      if (word_.compare_exchange_strong(word, word | kEarly | as, std::memory_order_acq_rel,
+                                        std::memory_order_acquire)) {
+        return word;
+      }
+      uncount(as);
+    }
+  }
+  /// Wakes who waits and calls the continuation. Takes: the word before it was settled.
+  void tell(std::uint32_t before) noexcept;
+  /// Which worker has begun the task; kCaller; -1: none has. Stable only for who has claimed or settled it.
+  [[nodiscard]] int begun_on() const noexcept { return begun_.load(std::memory_order_acquire) - 1; }
 
-  /// The next slot of a chain of free ones; atomic, since a thread that lost a race for the head may still
-  /// look.
+  [[nodiscard]] std::uint32_t word() const { return word_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint32_t word_acquired() const { return word_.load(std::memory_order_acquire); }
+  [[nodiscard]] static bool settled(std::uint32_t word) {
+    return (word & (slot_bits::kFinished | slot_bits::kEarly)) != 0;
+  }
+  [[nodiscard]] int submitter_cpu() const { return submitter_cpu_; }
+  /// The function's place in the registry, as far as 16 bits can say it.
+  [[nodiscard]] std::uint32_t function() const { return function_; }
+  [[nodiscard]] std::string_view name() const { return type_->name; }
+  [[nodiscard]] TaskTiming& times() { return times_; }
+  /// The lower half of `order`. Any thread, also when the slot is another task's meanwhile.
+  [[nodiscard]] std::uint32_t order() const { return order_.load(std::memory_order_relaxed); }
+  /// Says that there is a control now. Gives: false when the task had settled.
+  bool set_controlled() noexcept;
+
+  /// The next slot of a chain of free ones, or of a list of waiting ones; atomic, since a thread that lost a
+  /// race for the head may still look.
   std::atomic<std::uint32_t> next_free{0};
+  /// Written by TaskControls alone, under its lock; readable without it while kControlled is set.
+  [[nodiscard]] TaskControl* control() const { return control_; }
+  void set_control(TaskControl* control) { control_ = control; }
 
  private:
   friend class SlotWait;
-  static bool settled(std::uint32_t word) {
-    return (word & (slot_bits::kFinished | slot_bits::kAbandoned)) != 0;
-  }
   [[nodiscard]] bool wait_asleep(std::optional<Clock::time_point> deadline) noexcept;
   void drop(std::uint32_t taken) noexcept;
   [[nodiscard]] std::byte* memory() noexcept;
@@ -103,10 +196,17 @@ class alignas(64) TaskSlot final : public TaskState {
   int submitter_cpu_ = -1;
   PoolCore* const core_;
   const TaskType* type_ = nullptr;
-  alignas(kInlineAlignment) std::byte inline_[kInlineBytes];
-  std::byte* block_;  // valid when the type does not fit inline
-  Failure* failure_;  // valid with kFailed
-  TaskTiming times_;  // valid with kSampled
+  std::atomic<std::uint32_t> order_{0};
+  std::atomic<std::int16_t> begun_{0};  // the worker's number + 1
+  std::uint16_t function_ = 0;
+  union {
+    alignas(kInlineAlignment) std::byte inline_[kInlineBytes];
+    std::byte* block_;  // valid when the type does not fit inline
+  };
+  Failure* failure_;            // valid with kFailed
+  TaskTiming times_;            // valid with kSampled
+  Continuation* continuation_;  // valid with kContinued
+  TaskControl* control_ = nullptr;
 };
 
 /// All slots of one pool: a growing set of chunks that are freed together, and lists of the free ones.
@@ -145,6 +245,8 @@ class SlotArena {
     for (std::uint32_t i = 0; i < count; ++i) visit(*at(i));
   }
   [[nodiscard]] std::uint32_t constructed() const;
+  /// Requires: a slot of that number was ever used.
+  [[nodiscard]] TaskSlot* at(std::uint32_t index) const;
 
  private:
   static constexpr std::uint32_t kNone = UINT32_MAX;         // ends a list
@@ -160,7 +262,6 @@ class SlotArena {
     std::atomic<std::uint64_t> head{kNone};
   };
 
-  [[nodiscard]] TaskSlot* at(std::uint32_t index) const;
   [[nodiscard]] Stripe& stripe() noexcept;
   [[nodiscard]] TaskSlot* pop(Stripe& from) const noexcept;
   bool push_chain(Stripe& to, TaskSlot& first, TaskSlot& last) noexcept;

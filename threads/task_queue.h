@@ -43,7 +43,7 @@ class TaskRing {
         std::this_thread::yield();
       }
     }
-    cell.item = item;
+    cell.item.store(item, std::memory_order_relaxed);
     cell.turn.store(position + 1, std::memory_order_seq_cst);
   }
 
@@ -59,11 +59,19 @@ class TaskRing {
       if (ahead > 0) {
         position = head_.load(std::memory_order_relaxed);
       } else if (head_.compare_exchange_weak(position, position + 1, std::memory_order_relaxed)) {
-        Item* const item = cell.item;
+        Item* const item = cell.item.load(std::memory_order_relaxed);
         cell.turn.store(position + mask_ + 1, std::memory_order_release);
         return item;
       }
     }
+  }
+
+  /// What pop would give at this moment or gave a moment ago; null as for pop. Other threads may have taken it.
+  [[nodiscard]] Item* front() const noexcept {
+    const std::uint64_t position = head_.load(std::memory_order_relaxed);
+    const Cell& cell = cells_[position & mask_];
+    if (cell.turn.load(std::memory_order_acquire) != position + 1) return nullptr;
+    return cell.item.load(std::memory_order_relaxed);
   }
 
   /// Whether pop would give an item. Sequentially consistent, see push.
@@ -79,7 +87,7 @@ class TaskRing {
  private:
   struct Cell {
     std::atomic<std::uint64_t> turn{0};
-    Item* item = nullptr;
+    std::atomic<Item*> item{nullptr};  // atomic for front() alone, which may read while it changes
   };
 
   const std::uint64_t mask_;

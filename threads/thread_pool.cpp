@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "threads/thread_pool.h"
 
+#include <algorithm>
 #include <string>
-#include <system_error>
 
 #include "threads/pool_core.h"
+#include "threads/staff.h"
 
 namespace twinpool::threads {
 namespace {
@@ -21,10 +22,10 @@ std::optional<Clock::time_point> deadline_after(std::chrono::nanoseconds limit) 
 ThreadPool::ThreadPool(PoolOptions options)
     : options_(validate(std::move(options))), core_(PoolCore::make(options_)) {
   try {
-    start_workers();
+    core_.staff().open();
   } catch (...) {
     core_.end_workers();
-    for (std::thread& thread : threads_) thread.join();
+    end(std::nullopt);
     core_.retire();
     throw;
   }
@@ -35,24 +36,12 @@ ThreadPool::~ThreadPool() {
   core_.retire();
 }
 
-void ThreadPool::start_workers() {
-  threads_.reserve(static_cast<std::size_t>(options_.workers.max));
-  for (int i = 0; i < options_.workers.max; ++i) {
-    core_.add_reference();
-    try {
-      threads_.emplace_back([&core = core_, i] {
-        core.worker(i).run();
-        core.drop_references(1);
-      });
-    } catch (const std::system_error& error) {
-      core_.drop_references(1);
-      throw std::system_error(error.code(), "cannot start the thread of worker " + std::to_string(i + 1) +
-                                                " of " + std::to_string(options_.workers.max));
-    } catch (...) {  // no memory for the thread's state
-      core_.drop_references(1);
-      throw;
-    }
-  }
+/// Requires: the core sends its workers home.
+void ThreadPool::end(std::optional<Clock::time_point> deadline) {
+  core_.staff().close();
+  ended_ = core_.staff().see_off(deadline);
+  core_.controls().stop();
+  core_.events().stop();
 }
 
 Guarantees ThreadPool::guarantees() const {
@@ -60,8 +49,10 @@ Guarantees ThreadPool::guarantees() const {
           .refused_never_ran = true,
           .survives_worker_death = false,
           .running_task_can_be_ended = false,
+          .retries_lost_tasks = false,
           .no_orphans = true,
           .bounded_memory = false,
+          .limits_worker_memory = false,
           .moves_arguments = true,
           .isolates_memory = false,
           .nested_submission = true};
@@ -69,23 +60,32 @@ Guarantees ThreadPool::guarantees() const {
 
 PoolStats ThreadPool::stats() const { return core_.stats(); }
 void ThreadPool::reset_latency() { core_.reset_latency(); }
+std::size_t ThreadPool::cancel_queued() { return core_.cancel_queued(); }
+void ThreadPool::pause() { core_.pause(); }
+void ThreadPool::resume() { core_.resume(); }
 
-std::optional<SubmitError> ThreadPool::enqueue(const Call& call, const with* /*options*/, TaskState*& accepted) {
-  return core_.submit(call, accepted);
+std::optional<SubmitError> ThreadPool::enqueue(const Call& call, const with* options, TaskState*& accepted) {
+  return core_.submit(call, options, accepted);
 }
 
 std::shared_ptr<const SharedBlock> ThreadPool::allocate_shared(std::size_t bytes) {
   return core_.allocate_shared(bytes);
 }
 
+bool ThreadPool::reload(std::chrono::nanoseconds limit) { return core_.staff().reload(deadline_after(limit)); }
+void ThreadPool::resize(WorkerRange workers) { core_.staff().resize(workers); }
+std::string ThreadPool::scoreboard_path() const { return core_.board().path(); }
+
 bool ThreadPool::drain(std::chrono::nanoseconds limit) {
   if (!core_.drain(deadline_after(limit))) return false;
   const std::lock_guard lock(ending_);
-  if (!ended_) {
-    core_.end_workers();
-    join_workers();
-    ended_ = true;
-  }
+  if (ended_) return true;
+  core_.tell_drained();
+  core_.end_workers();
+  // All tasks have settled, but a thread may still be inside one that settled without it.
+  std::optional<Clock::time_point> deadline;
+  if (core_.staff().anybody_stuck()) deadline = Clock::now() + options_.stop_limit;
+  end(deadline);
   return true;
 }
 
@@ -93,24 +93,8 @@ bool ThreadPool::stop(std::chrono::nanoseconds limit) {
   const std::lock_guard lock(ending_);
   if (ended_) return *ended_;
   core_.close();
-  const bool all_left = core_.wait_for_workers(deadline_after(limit));
-  if (!all_left) core_.abandon_running();
-  ended_ = true;
-  for (int i = 0; i < options_.workers.max; ++i) {
-    if (!all_left && core_.stuck(i)) {
-      threads_[static_cast<std::size_t>(i)].detach();
-      ended_ = false;
-    }
-  }
-  join_workers();
+  end(deadline_after(limit));
   return *ended_;
-}
-
-void ThreadPool::join_workers() {
-  for (std::thread& thread : threads_) {
-    if (thread.joinable()) thread.join();
-  }
-  threads_.clear();
 }
 
 }  // namespace twinpool::threads

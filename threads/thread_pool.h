@@ -3,8 +3,7 @@
 
 #include <mutex>
 #include <optional>
-#include <thread>
-#include <vector>
+#include <string>
 
 #include "shared/pool.h"
 
@@ -15,9 +14,10 @@ class PoolCore;
 
 /// A pool whose workers are threads of this process.
 ///
-/// Takes:   `PoolOptions`; `processes` in it is not looked at.
-/// Errors:  std::invalid_argument (see validate); std::system_error when a thread cannot be started, and then
-/// none is left. Threads: everything but the destructor is safe from any thread.
+/// Takes:   `PoolOptions`; of `processes` in it only `restart` is looked at, for workers whose set-up throws.
+/// Errors:  std::invalid_argument (see validate); std::system_error when a thread cannot be started, and
+///          std::runtime_error when no worker can be set up; then no thread is left.
+/// Threads: everything but the destructor is safe from any thread.
 ///
 /// A task may submit to its own pool and wait: a worker that waits runs what the task has submitted. Waiting
 /// for other tasks of the same pool can deadlock (see README.md, "Tasks that submit and wait"). `stop` cannot
@@ -33,23 +33,21 @@ class ThreadPool final : public Pool {
   void reset_latency() override;
   bool drain(std::chrono::nanoseconds limit) override;
   bool stop(std::chrono::nanoseconds limit) override;
-  std::size_t cancel_queued() override { return 0; }
-  void pause() override {}
-  void resume() override {}
-  bool reload(std::chrono::nanoseconds) override { return true; }
-  void resize(WorkerRange) override {}
-  [[nodiscard]] std::string scoreboard_path() const override { return {}; }
+  std::size_t cancel_queued() override;
+  void pause() override;
+  void resume() override;
+  bool reload(std::chrono::nanoseconds limit) override;
+  void resize(WorkerRange workers) override;
+  [[nodiscard]] std::string scoreboard_path() const override;
 
  private:
   std::optional<SubmitError> enqueue(const Call& call, const with* options, TaskState*& accepted) override;
   std::shared_ptr<const SharedBlock> allocate_shared(std::size_t bytes) override;
-  void start_workers();
-  void join_workers();
+  void end(std::optional<Clock::time_point> deadline);
 
   const PoolOptions options_;
   PoolCore& core_;
-  std::mutex ending_;  // guards the two below
-  std::vector<std::thread> threads_;
+  std::mutex ending_;  // guards the one below
   std::optional<bool> ended_;  // what stop() gives, once the threads are gone
 };
 

@@ -95,7 +95,7 @@ TEST(Cli, SaysItsVersion) {
 }
 
 TEST(Cli, ExplainsEachCommandWithExamples) {
-  for (const char* command : {"bench", "faults", "list", "doctor"}) {
+  for (const char* command : {"bench", "faults", "list", "doctor", "status"}) {
     CommandRun run({command, "--help"});
     EXPECT_EQ(run.code(), 0);
     EXPECT_THAT(run.out(), HasSubstr("Example")) << command;

@@ -3,6 +3,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -57,6 +58,10 @@ static_assert(!Encodable<std::reference_wrapper<int>>);
 static_assert(!Encodable<std::function<int()>>);
 static_assert(!Encodable<std::thread>);
 static_assert(!Encodable<std::mutex>);
+static_assert(!Encodable<std::stop_token>);
+static_assert(!Encodable<std::stop_source>);
+static_assert(!Encodable<Future<int>>);
+static_assert(!Encodable<PoolStats>);
 static_assert(!Encodable<std::string_view>);
 static_assert(!Encodable<std::span<const int>>);
 static_assert(!Encodable<decltype(capturing)>);

@@ -98,9 +98,9 @@ std::uint64_t bits_in_worker(T value) {
 /// Sends `value` there and back by every kind of parameter.
 template <typename T>
 void expect_same(Pool& pool, const T& value) {
-  EXPECT_EQ(value_of(pool.submit<echo<T>>(value)), value);
-  EXPECT_EQ(value_of(pool.submit<echo_const_reference<T>>(value)), value);
-  EXPECT_EQ(value_of(pool.submit<echo_rvalue<T>>(T(value))), value);
+  EXPECT_TRUE(value_of(pool.submit<echo<T>>(value)) == value) << __PRETTY_FUNCTION__;
+  EXPECT_TRUE(value_of(pool.submit<echo_const_reference<T>>(value)) == value) << __PRETTY_FUNCTION__;
+  EXPECT_TRUE(value_of(pool.submit<echo_rvalue<T>>(T(value))) == value) << __PRETTY_FUNCTION__;
 }
 
 template <typename T>

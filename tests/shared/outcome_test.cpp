@@ -55,6 +55,24 @@ TEST(WorkerLoss, IsDescribedInOneSentence) {
   EXPECT_EQ(describe({}, "parse"), "no worker was left to run 'parse'");
 }
 
+TEST(WorkerLoss, TellsAddressAttemptAndTime) {
+  WorkerLoss loss{.worker = 2, .pid = 4711, .signal = SIGSEGV, .was_running = true, .attempt = 2, .attempts = 2};
+  loss.address = 0x18;
+  loss.ran = std::chrono::milliseconds(31);
+  EXPECT_EQ(describe(loss, "parse"),
+            "worker 2 (pid 4711) was killed by SIGSEGV at address 0x18 while running 'parse' (attempt 2 of 2), after "
+            "31 ms");
+  loss.attempts = 5;
+  loss.quarantined = true;
+  loss.address = 0;
+  loss.ran = {};
+  EXPECT_EQ(describe(loss, "parse"),
+            "worker 2 (pid 4711) was killed by SIGSEGV at address 0x0 while running 'parse' (attempt 2 of 5; "
+            "quarantined: it has killed too many workers)");
+  loss.was_running = false;
+  EXPECT_EQ(describe(loss, "parse"), "worker 2 (pid 4711) was killed by SIGSEGV at address 0x0");
+}
+
 TEST(TaskError, SaysKindAndMessage) {
   const TaskError error(
       {.kind = FailureKind::kWorkerLost, .type_name = "", .message = "gone", .loss = WorkerLoss{}});

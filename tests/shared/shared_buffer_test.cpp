@@ -85,10 +85,26 @@ TEST_F(SharedBufferTest, AnEmptyBufferCrosses) {
   EXPECT_TRUE(decode(encode(buffer_.slice(50, 0))).empty());
 }
 
-TEST_F(SharedBufferTest, AViewInsideATaskCannotLeaveIt) {
+TEST_F(SharedBufferTest, AViewInsideATaskLeavesItAsTheSamePlace) {
   const auto view = decode(encode(buffer_));
   EXPECT_EQ(view.block(), nullptr);
-  EXPECT_THROW(encode(view), std::invalid_argument);
+  EXPECT_EQ(encode(view), encode(buffer_));
+  EXPECT_EQ(encode(view.slice(10, 5)), encode(buffer_.slice(10, 5)));
+}
+
+TEST_F(SharedBufferTest, AReturnedBufferSharesTheBlockThatTheTaskWasGiven) {
+  const auto returned = [&](std::uint64_t offset, std::uint64_t size) {
+    const auto bytes = words(offset, size);
+    Reader reader(bytes, segment_, std::span(&block_, 1));
+    return Codec<SharedBuffer<std::uint32_t>>::decode(reader);
+  };
+  const auto back = returned(kOffset + 40, 5);
+  EXPECT_EQ(back.block(), block_);
+  EXPECT_EQ(back.data(), buffer_.data() + 10);
+  // What is not inside a block that the task was given is refused, wherever a worker says that it lies.
+  EXPECT_THROW(returned(kOffset, 101), DecodeError);
+  EXPECT_THROW(returned(kOffset - 4, 2), DecodeError);
+  EXPECT_THROW(returned(kOffset + 400, 1), DecodeError);
 }
 
 TEST_F(SharedBufferTest, PlacesOutsideTheSegmentAreRefused) {

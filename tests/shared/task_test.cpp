@@ -66,7 +66,7 @@ TEST(Task, RunsInPlace) {
   using Arguments = detail::TaskOf<app::resize>::Arguments;
   Arguments arguments{3, "four"};
   int result = 0;
-  type_of<app::resize>().run(&arguments, &result);
+  type_of<app::resize>().run(&arguments, &result, {});
   EXPECT_EQ(result, 7);
   EXPECT_EQ(type_of<app::resize>().args_size, sizeof(Arguments));
 }
@@ -74,7 +74,7 @@ TEST(Task, RunsInPlace) {
 TEST(Task, ThrowsThroughWhatItsFunctionThrows) {
   detail::TaskOf<throws>::Arguments arguments{5};
   Unit result;
-  EXPECT_THROW(type_of<throws>().run(&arguments, &result), std::runtime_error);
+  EXPECT_THROW(type_of<throws>().run(&arguments, &result, {}), std::runtime_error);
 }
 
 class Memory : public ResultSink {
@@ -94,7 +94,7 @@ TEST(Task, RunsOnEncodedArgumentsAndEncodesItsResult) {
   Codec<std::string>::encode(writer, "four");
   Reader reader(std::span<const std::byte>(arguments.memory, writer.size()));
   Memory result;
-  type_of<app::resize>().run_encoded(reader, result);
+  type_of<app::resize>().run_encoded(reader, result, {});
   EXPECT_EQ(result.size, sizeof(int));
   Reader decoded(std::span<const std::byte>(result.memory, result.size));
   EXPECT_EQ(decoded.get<int>(), 7);
@@ -108,7 +108,7 @@ TEST(Task, RefusesTruncatedArgumentsAndDoesNotRun) {
   for (std::size_t size = 0; size < writer.size(); ++size) {
     Reader reader(std::span<const std::byte>(arguments.memory, size));
     Memory result;
-    EXPECT_THROW(type_of<app::resize>().run_encoded(reader, result), DecodeError);
+    EXPECT_THROW(type_of<app::resize>().run_encoded(reader, result, {}), DecodeError);
     EXPECT_EQ(result.size, SIZE_MAX);
   }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "processes/restart_policy.h"
+#include "shared/restart_policy.h"
 
 #include <gtest/gtest.h>
 
-namespace twinpool::processes {
+namespace twinpool {
 namespace {
 
 using std::chrono::milliseconds;
@@ -118,4 +118,4 @@ TEST(RestartPolicy, StartsAtMostTwentyTimesASecondInACrashLoopOfEightPlaces) {
 }
 
 }  // namespace
-}  // namespace twinpool::processes
+}  // namespace twinpool

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "processes/restart_policy.h"
+#include "shared/restart_policy.h"
 
 #include <algorithm>
 
-namespace twinpool::processes {
+namespace twinpool {
 
 void RestartPolicy::died(Clock::time_point now, bool productive) {
   deaths_.push_back(now);
@@ -41,4 +41,4 @@ std::chrono::milliseconds RestartPolicy::delay() const {
   return std::min(delay, options_.backoff_limit);
 }
 
-}  // namespace twinpool::processes
+}  // namespace twinpool

@@ -7,7 +7,7 @@
 #include "shared/future.h"
 #include "shared/options.h"
 
-namespace twinpool::processes {
+namespace twinpool {
 
 /// When dead workers may be replaced, and when there are too many deaths (C4). Pure: facts and `now` in,
 /// decisions out.
@@ -48,4 +48,4 @@ class RestartPolicy {
   Clock::time_point next_start_{};
 };
 
-}  // namespace twinpool::processes
+}  // namespace twinpool
