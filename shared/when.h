@@ -131,6 +131,7 @@ class Relay final : public TypedPromise<T>, private Awaited {
  public:
   Relay(Whole& whole, std::size_t index) : whole_(whole), index_(index) {}
   using Awaited::await;
+  using PromiseState::cancel;
 
  private:
   void on_cancel() noexcept override { Awaited::cancel(); }

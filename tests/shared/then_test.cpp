@@ -43,7 +43,7 @@ TEST(Then, GivesUnitForVoid) {
 
 TEST(Then, TakesWhatCanOnlyBeMovedAndGenericCallables) {
   Promise<std::unique_ptr<int>> promise;
-  auto next = promise.future().then([](auto p) { return std::move(p); });
+  auto next = promise.future().then([](auto p) { return p; });
   promise.settle(std::make_unique<int>(5));
   EXPECT_EQ(*next.get(), 5);
 }
