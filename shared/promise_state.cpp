@@ -5,10 +5,14 @@
 #include <stop_token>
 
 #include "shared/futex.h"
+#include "shared/helping.h"
 
 namespace twinpool {
 
 bool PromiseState::wait_until(std::optional<Clock::time_point> deadline) noexcept {
+  // What follows from tasks may need this very worker to run them.
+  const auto over = [&] { return ready() || (deadline && Clock::now() >= *deadline); };
+  if (help_until(over)) return ready();
   auto word = word_.load();
   while (!is_settled(word)) {
     if ((word & kWaited) == 0) {
@@ -96,8 +100,7 @@ class Block {
 /// What a submitting thread ran itself.
 class OwnResult final : private Block, public PromiseState {
  public:
-  explicit OwnResult(const ResultType& type)
-      : Block(type.size, type.alignment), PromiseState(type, data()) {}
+  explicit OwnResult(const ResultType& type) : Block(type.size, type.alignment), PromiseState(type, data()) {}
 };
 
 /// Arguments in the form in which they run.

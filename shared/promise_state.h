@@ -21,9 +21,8 @@ namespace twinpool {
 /// A TaskState on the heap that somebody settles by hand, once.
 ///
 /// Invariant: who claims it first settles it, so it settles once however many try (C1). It lives until the
-/// last reference is let go of: the Future holds one (`take` and `release` let go of it), and it starts with a
-/// second one for the side that settles.
-/// Threads: the settling side and cancel() from any thread.
+/// last reference is let go of: the Future holds one (`take` and `release` let go of it), and it starts with
+/// a second one for the side that settles. Threads: the settling side and cancel() from any thread.
 class PromiseState : public TaskState {
  public:
   PromiseState(const PromiseState&) = delete;
@@ -110,8 +109,8 @@ class TypedPromise : public PromiseState {
 
 /// A Future's other end, for results that come from elsewhere than a pool.
 ///
-/// Settles as cancelled when it goes without having been settled. Threads: one at a time; beside it the Future
-/// from another.
+/// Settles as cancelled when it goes without having been settled. Threads: one at a time; beside it the
+/// Future from another.
 template <typename T>
 class Promise {
  public:

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "shared/helping.h"
 #include "threads/pool_core.h"
 #include "threads/staff.h"
 #include "threads/task_control.h"
@@ -54,6 +55,7 @@ void Worker::run() noexcept {
 
 void Worker::arrive() noexcept {
   current_worker = this;
+  help_while_waiting = [] () noexcept { return current_worker != nullptr && current_worker->run_descendant(); };
   name_this_thread(core_.options().name, seat());
   thread_id_.store(::gettid(), std::memory_order_relaxed);
   phase_.store(WorkerPhase::kArriving, std::memory_order_release);
@@ -80,6 +82,7 @@ void Worker::end_serving() noexcept {
 
 void Worker::depart() noexcept {
   current_worker = nullptr;
+  help_while_waiting = nullptr;
   if (board_ != nullptr) board_->leave(core_.ended() ? WorkerState::kStopped : WorkerState::kAbsent, now_ns());
   phase_.store(WorkerPhase::kLeft, std::memory_order_release);
 }
