@@ -9,8 +9,5 @@
 #define RECOVERY_RINGS_NOT (MUTANT == 7)
 #define NO_HANDING_ON (MUTANT == 8)
 #define PUBLISH_WITHOUT_COMPARING (MUTANT == 9)
-#if MUTANT == 10
-#define SAME_USE(ref) true
-#else
-#define SAME_USE(ref) (generation[SLOT_OF(ref)] == GENERATION_OF(ref))
-#endif
+#define RECOVERY_FORGETS_ROOM (MUTANT == 10)
+#define WAKER_NEVER_LOOKS_AGAIN (MUTANT == 11)

@@ -2,7 +2,6 @@
 // Who takes part: workers, supervisor, the owner's submitting and waiting thread, its monitor, a user that cancels.
 
 byte where[TASKS];                 /* the Futures, by task: refs */
-byte waited = SLOTS;               /* the slot that the waiting thread sleeps on */
 
 /* worker.cpp --------------------------------------------------------------------------------------------------- */
 
@@ -68,7 +67,8 @@ inline publish() {
 inline run_claimed() {
 #if TOGETHER
   if
-  :: task[mine] < 2 -> (runs[0] > 0 || settled[0]) && (runs[1] > 0 || settled[1])
+  :: task[mine] >= TASKS - 2 ->
+     (runs[TASKS - 1] > 0 || settled[TASKS - 1]) && (runs[TASKS - 2] > 0 || settled[TASKS - 2])
   :: else
   fi;
 #endif
@@ -91,7 +91,7 @@ inline run_claimed() {
 
 proctype worker(byte me) {
   byte h, ref, bits, v, mine = SLOTS;
-  bool some, rings, search, had_waiter;
+  bool some, misled, rings, search, had_waiter;
 born:
   {
     do
@@ -111,7 +111,7 @@ born:
          in_work[task[mine]] = false; holder_sleeps[mine] = false
       :: else
       fi;
-      h = 0; ref = 0; bits = 0; v = 0; mine = SLOTS; some = false; rings = false; search = false; had_waiter = false;
+      h = 0; ref = 0; bits = 0; v = 0; mine = SLOTS; some = false; misled = false; rings = false; search = false; had_waiter = false;
       dead[me] = true
     }
   }
@@ -123,7 +123,7 @@ end_dead:
 
 proctype supervisor() {
   byte h, ref, bits, v, w, mine = SLOTS;
-  bool some;
+  bool some, misled;
 end:
   do
   :: atomic { dead[0] || dead[1] -> w = (dead[0] -> 0 : 1) }
@@ -150,7 +150,6 @@ inline push_again(s) {
 }
 
 inline look_at_notes() {
-  atomic { looked = done_bits; done_bits = 0 };
   do
   :: atomic { looked == 0 -> break }
   :: atomic {
@@ -171,22 +170,29 @@ inline look_at_notes() {
 }
 
 inline attach_result_memory() {
+  atomic { if :: intent[w] != 0 -> s = SLOT_OF(intent[w]) :: else -> s = SLOTS fi };
   if
-  :: intent[w] != 0 ->
-     s = SLOT_OF(intent[w]);
+  :: s != SLOTS ->
      atomic { if :: state[s] == kNeedsMemory -> state[s] = kRunning :: else fi };
-     atomic { wake_waiters(s); s = 0 }
-  :: else
+     atomic { WAKE_WAITERS(s); s = 0 }
+  :: else -> s = 0
   fi
 }
 
 proctype monitor() {
-  byte bits, v, looked, s, w;
-  bool had;
+  byte h, ref, bits, v, looked, s, w;
+  bool some, misled, had;
 end:
   do
-  :: atomic { bell -> bell = false };
+  :: atomic {
+       bell -> bell = false;
+#if NOTICE
+     };
      notify_pending = false;        /* before it looks */
+     atomic {
+#endif
+       notify_pending = false; looked = done_bits; done_bits = 0
+     };
      look_at_notes();
 #if LARGE
      w = 0;
@@ -230,18 +236,24 @@ inline wait_for_slot() {
   fi
 }
 
+/* Nobody but a canceller can see the task before its entry. */
+inline queue(t) {
+  generation[s]++; state[s] = kQueued; attempt[s] = 1;
+  task[s] = t; where[t] = REF(generation[s], s);
+  append(REF(generation[s], s))
+}
+
 inline submit(t) {
 #if SLOTS < TASKS
   wait_for_slot();
-#else
-  s = t;
 #endif
   atomic {
     !push_lock ->
-    push_lock = true;
-    generation[s]++; state[s] = kQueued; attempt[s] = 1;
-    task[s] = t; where[t] = REF(generation[s], s);
-    append(REF(generation[s], s))
+#if SLOTS == TASKS
+    s = t;
+#endif
+    queue(t);
+    s = 0
   };
   announce_work()
 }
@@ -254,23 +266,31 @@ inline wait(r) {
   :: atomic { !ENDED(r) -> waiter[SLOT_OF(r)] = true };
      /* FUTEX_WAIT on the word as it was: any change of its low half keeps it awake. Here it sleeps whatever the word
         is, unless settled: to be awake too often is no danger. */
-     atomic { if :: ENDED(r) :: else -> waiter_sleeps = true; waited = SLOT_OF(r) fi };
-     atomic { !waiter_sleeps -> waited = SLOTS }
+     waiter_sleeps[SLOT_OF(r)] = !ENDED(r);
+     !waiter_sleeps[SLOT_OF(r)]
   od
 }
 
-proctype owner() {
-  byte bits, v, s, t;
+proctype owner(byte from, to) {
+  byte h, ref, bits, v, s, t = from;
+  bool some, misled;
+#if !QUEUED_BEFORE
   do
-  :: atomic { t == TASKS -> t = 0; s = 0; break }
-  :: t < TASKS -> submit(t); t++
+  :: atomic { t == to -> t = from; break }
+  :: t < to -> submit(t); t++
   od;
-  do
-  :: atomic { t == TASKS -> t = 0; break }
-  :: t < TASKS -> wait(where[t]); t++
-  od
+#endif
 #if NOTICE
-  told[0] && told[1] && told[2]
+  told[0] && told[TASKS - 1] /* no more than two tasks */
+#else
+  do
+  :: atomic { t == to -> t = 0; break }
+#if CANCELS || SUBMITTERS > 1
+  :: atomic { t < to && ENDED(where[t]) -> t++ } /* how it sleeps is left to the other instances */
+#else
+  :: t < to -> wait(where[t]); t++
+#endif
+  od
 #endif
 }
 
@@ -310,8 +330,19 @@ enough:
 
 init {
   atomic {
+#if QUEUED_BEFORE
+    byte s;
+    do
+    :: s < TASKS -> queue(s); s++
+    :: else -> s = 0; break
+    od;
+#endif
     run worker(0); run worker(1);
-    run owner();
+#if SUBMITTERS > 1
+    run owner(0, 1); run owner(1, TASKS);
+#else
+    run owner(0, TASKS);
+#endif
 #if MONITOR
     run monitor();
 #endif
@@ -323,4 +354,3 @@ init {
 #endif
   }
 }
-

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The slot protocol of the process twin (processes/PROTOCOL.md), for the model checker Spin. README.md here tells
-// what is modelled and what is not; instances.sh names the instances and mutants that are checked.
+// The slot protocol of the process twin (processes/PROTOCOL.md), for the model checker Spin. README.md tells what is
+// modelled and what is not, check.sh names the instances and mutants.
 //
-// One statement is one step on one word of the segment, as in the code; what runs together in atomic is one atomic
-// instruction there (or a loop of compare-exchanges, which takes effect in its last round), or touches nothing that
-// is shared. Variables under "Books of the checker" are no part of the protocol.
+// One statement is one step on one word of the segment, as in the code. What runs together in `atomic` is one atomic
+// instruction there (or a loop of compare-exchanges, which takes effect in its last round), or touches nothing that is
+// shared, or a comment says why it makes no difference. Variables under "Books of the checker", and what is set to 0
+// when it says nothing any more, are no part of the protocol: they keep the number of states small.
 
 #define WORKERS 2
 #ifndef TASKS
@@ -32,7 +33,13 @@
 #define NOTICE 0         /* 1: the owner's monitor wants to hear of the end of each task (kNotifyFlag) */
 #endif
 #ifndef TOGETHER
-#define TOGETHER 0       /* 1: the first two tasks end only when both have begun: two workers have to be at work */
+#define TOGETHER 0       /* 1: the last two tasks end only when both have begun: two workers have to be at work */
+#endif
+#ifndef SUBMITTERS
+#define SUBMITTERS 1     /* threads of the owner: the first one submits and awaits task 0, the second the others */
+#endif
+#ifndef QUEUED_BEFORE
+#define QUEUED_BEFORE 0  /* 1: all tasks wait before the workers come */
 #endif
 #define MONITOR (NOTICE || ATTEMPTS > 1 || LARGE)
 #ifndef MUTANT
@@ -70,7 +77,7 @@ byte intent[WORKERS];
    changed since. `asleep` is the kernel's. */
 bool door_changed[WORKERS], asleep[WORKERS];
 bool room_wanted, room_changed, submitter_sleeps;
-bool waiter_sleeps, holder_sleeps[SLOTS];
+bool waiter_sleeps[SLOTS], holder_sleeps[SLOTS];
 bool bell, notify_pending, push_lock;
 byte done_bits;
 
@@ -100,70 +107,9 @@ inline begin() {
   assert(runs[task[mine]] <= ATTEMPTS)
 }
 
-/* door.h ------------------------------------------------------------------------------------------------------- */
-
-/* Door and FUTEX_WAKE as one step: who dies between the two leaves its sleeper as who dies before them, or awake. */
-#define KNOCK(w) door_changed[w] = true; asleep[w] = false
-
-inline wake_one() {
-  bits = idle & ~searching;
-  do
-  :: atomic { bits == 0 -> break }
-  :: atomic {
-       bits != 0 ->
-       v = ((bits & 1) -> 0 : 1);
-       bits = bits & ~BIT(v);
-       if
-       :: searching & BIT(v) -> v = WORKERS
-       :: else -> searching = searching | BIT(v)
-       fi
-     }
-     atomic {
-       if
-       :: v == WORKERS
-       :: v != WORKERS && (idle & BIT(v)) -> KNOCK(v); bits = 0
-       :: v != WORKERS && !(idle & BIT(v)) -> searching = searching & ~BIT(v)
-       fi;
-       v = 0
-     }
-  od
-}
-
-inline announce_work() {
-  if
-  :: searching != 0
-  :: else -> wake_one()
-  fi
-}
-
-inline repair_searchers() {
-  do
-  :: atomic { v == WORKERS -> v = 0; break }
-  :: atomic { v < WORKERS && !(searching & BIT(v)) -> v++ }
-  :: v < WORKERS && (searching & BIT(v)) ->
-     atomic {
-       if
-       :: idle & BIT(v) -> KNOCK(v)
-       :: else -> searching = searching & ~BIT(v)
-       fi;
-       v++
-     }
-  od
-}
-
-inline announce_room() {
-#if SLOTS < TASKS
-  if
-  :: room_wanted -> room_changed = true; submitter_sleeps = false
-  :: else
-  fi
-#else
-  skip
-#endif
-}
-
 /* task_queue.h ------------------------------------------------------------------------------------------------- */
 
+#define SAME_USE(ref) (generation[SLOT_OF(ref)] == GENERATION_OF(ref))
 #define STILL_WAITS(ref) (state[SLOT_OF(ref)] == kQueued && SAME_USE(ref))
 
 /* Where slots are used once, no entry is ever overwritten, and one that is stale stays so: then what is read of head,
@@ -235,15 +181,84 @@ inline append(r) {
   push_lock = false
 }
 
+/* door.h ------------------------------------------------------------------------------------------------------- */
+
+/* Door and FUTEX_WAKE as one step: who dies between the two leaves its sleeper as who dies before them, or awake. */
+#define KNOCK(w) door_changed[w] = true; asleep[w] = false
+
+inline wake_one() {
+  bits = idle & ~searching;
+  do
+  :: atomic { bits == 0 && !misled -> break }
+  :: atomic { bits == 0 && misled -> misled = false };
+     /* Who has pushed meanwhile may have counted on the bit that was taken back. */
+     look_at_ring();
+     atomic {
+       if
+       :: some -> bits = idle & ~searching; some = false
+       :: else
+       fi
+     }
+  :: atomic {
+       bits != 0 ->
+       v = ((bits & 1) -> 0 : 1);
+       bits = bits & ~BIT(v);
+       if
+       :: searching & BIT(v) -> v = WORKERS
+       :: else -> searching = searching | BIT(v)
+       fi
+     };
+     atomic {
+       if
+       :: v == WORKERS
+       :: v != WORKERS && (idle & BIT(v)) -> KNOCK(v); bits = 0; misled = false
+       :: v != WORKERS && !(idle & BIT(v)) -> searching = searching & ~BIT(v)
+#if !WAKER_NEVER_LOOKS_AGAIN
+          ; misled = true
+#endif
+       fi;
+       v = 0
+     }
+  od
+}
+
+inline announce_work() {
+  if
+  :: searching != 0
+  :: else -> wake_one()
+  fi
+}
+
+inline repair_searchers() {
+  do
+  :: atomic { v == WORKERS -> v = 0; break }
+  :: atomic { v < WORKERS && !(searching & BIT(v)) -> v++ }
+  :: v < WORKERS && (searching & BIT(v)) ->
+     atomic {
+       if
+       :: idle & BIT(v) -> KNOCK(v)
+       :: else -> searching = searching & ~BIT(v)
+       fi;
+       v++
+     }
+  od
+}
+
+inline announce_room() {
+#if SLOTS < TASKS
+  if
+  :: room_wanted -> room_changed = true; submitter_sleeps = false
+  :: else
+  fi
+#else
+  skip
+#endif
+}
+
 /* recovery.cpp ------------------------------------------------------------------------------------------------- */
 
 /* FUTEX_WAKE of all that sleep on the slot's word. */
-inline wake_waiters(s) {
-  atomic {
-    holder_sleeps[s] = false;
-    if :: waiter_sleeps && waited == s -> waiter_sleeps = false :: else fi
-  }
-}
+#define WAKE_WAITERS(s) holder_sleeps[s] = false; waiter_sleeps[s] = false
 
 inline note_for_owner(s) {
   done_bits = done_bits | BIT(s);
@@ -257,7 +272,7 @@ inline note_for_owner(s) {
 /* `had_waiter`: what its word said before it settled. */
 inline tell_settled(s) {
   if
-  :: had_waiter -> wake_waiters(s)
+  :: had_waiter -> atomic { WAKE_WAITERS(s) }
   :: else
   fi;
 #if NOTICE
@@ -290,7 +305,7 @@ inline recover_worker(w) {
     if
     :: mine != SLOTS ->
 #if !NO_WAKE_AGAIN
-       wake_waiters(mine);
+       WAKE_WAITERS(mine);
 #endif
 #if MONITOR
        done_bits = done_bits | BIT(mine);
@@ -304,7 +319,9 @@ inline recover_worker(w) {
     bell = true
 #endif
   };
+#if !RECOVERY_FORGETS_ROOM
   announce_room();
+#endif
 #if !NO_REPAIR
   repair_searchers();
 #endif
