@@ -116,8 +116,9 @@ std::function<int()> set_up(CLI::App& app) {
       ->type_name("NAME...")
       ->delimiter(',');
   app.add_option("--backend", options.backend, "threads, processes or both (both)")->type_name("NAME");
-  app.add_option("-w,--workers", options.workers, "Numbers of workers, one set of cells each (usable CPUs)")
-      ->type_name("N[,N..]");
+  app.add_option("-w,--workers", options.workers,
+                 "Numbers of workers, one set of cells each, as 1,2,4 or 1..4 (usable CPUs)")
+      ->type_name("N[,N|..N]");
   app.add_option("-n,--tasks", options.tasks, "Tasks of one round (as many as fit into its length)")
       ->type_name("N");
   app.add_option("-d,--duration", options.duration, "Length of one round of the slower backend (150ms)")
@@ -126,6 +127,13 @@ std::function<int()> set_up(CLI::App& app) {
       ->type_name("N");
   app.add_option("-p,--payload", options.payload, "Size of a task's payload, for example 1MiB (by workload)")
       ->type_name("SIZE");
+  app.add_option("--priority", options.priority, "Priority of every task, -20 to 19 (none is given)")
+      ->type_name("P");
+  app.add_option("--strategy", options.strategy,
+                 "Who gets a task (shared-queue); see `twinpool list strategies`")
+      ->type_name("NAME");
+  app.add_option("--stealing", options.stealing, "Whether idle workers take from the queues of others (on)")
+      ->type_name("on|off");
   app.add_option("-r,--trials", options.trials,
                  "Fresh processes of each backend in each cell (10; 6 give an interval)")
       ->type_name("N");
@@ -148,7 +156,8 @@ constinit const Command kBenchCommand{
     .examples =
         "Examples:\n"
         "  twinpool bench                                       all workloads, about a minute\n"
-        "  twinpool bench --workload noop echo --workers 1,2,4  two workloads, three sizes of pool\n"
+        "  twinpool bench --workload noop echo --workers 1..4   two workloads, four sizes of pool\n"
+        "  twinpool bench --workload sort --strategy round-robin --stealing off\n"
         "  twinpool bench --workload echo --payload 1MiB --trials 20 --json echo.json\n"
         "  twinpool bench --workload wordcount --input /usr/share/common-licenses/GPL-3",
     .set_up = &set_up};

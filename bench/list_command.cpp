@@ -11,6 +11,7 @@
 #include "bench/faults/fault.h"
 #include "bench/nearest_name.h"
 #include "bench/reporters/text_table.h"
+#include "bench/strategies.h"
 #include "bench/units.h"
 #include "bench/workloads/registry.h"
 
@@ -47,13 +48,24 @@ void list_faults() {
   fmt::print("{}", table.str());
 }
 
+void list_strategies() {
+  TextTable table({Align::kLeft, Align::kLeft});
+  table.add({"strategy", "who gets the next task"});
+  for (const Strategy strategy : listed_strategies()) {
+    table.add({std::string(name_of(strategy)), std::string(sentence_of(strategy))});
+  }
+  fmt::print("{}", table.str());
+}
+
 /// What can be listed, in the order in which `twinpool list` shows it.
 struct Listing {
   const char* name;
   void (*print)();
 };
-constexpr Listing kListings[] = {
-    {"workloads", list_workloads}, {"faults", list_faults}, {"backends", list_backends}};
+constexpr Listing kListings[] = {{"workloads", list_workloads},
+                                 {"faults", list_faults},
+                                 {"backends", list_backends},
+                                 {"strategies", list_strategies}};
 
 int list(const std::string& what) {
   std::vector<std::string> names;
@@ -71,15 +83,16 @@ int list(const std::string& what) {
 
 std::function<int()> set_up(CLI::App& app) {
   const auto what = std::make_shared<std::string>();
-  app.add_option("what", *what, "workloads, faults or backends; all when left out");
+  app.add_option("what", *what, "workloads, faults, backends or strategies; all when left out");
   return [what] { return list(*what); };
 }
 
 }  // namespace
 
-constinit const Command kListCommand{.name = "list",
-                                     .sentence = "Shows the workloads, faults and backends by name",
-                                     .examples = "Example: twinpool list workloads",
-                                     .set_up = &set_up};
+constinit const Command kListCommand{
+    .name = "list",
+    .sentence = "Shows the workloads, faults, backends and strategies by name",
+    .examples = "Example: twinpool list workloads",
+    .set_up = &set_up};
 
 }  // namespace twinpool::bench

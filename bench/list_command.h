@@ -5,7 +5,7 @@
 
 namespace twinpool::bench {
 
-/// `twinpool list [workloads|backends]`.
+/// `twinpool list [workloads|faults|backends|strategies]`.
 extern const Command kListCommand;
 
 }  // namespace twinpool::bench

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <fstream>
 
 #include "bench/cli.h"
@@ -20,6 +22,33 @@ std::uint64_t read_count(std::string_view flag, const std::string& text, std::ui
   if (*count < least) throw UsageError(fmt::format("{} must be {} or more, not {}", flag, least, text));
   if (*count > most) throw UsageError(fmt::format("{} can be {} at most, not {}", flag, most, text));
   return *count;
+}
+
+std::vector<std::uint64_t> read_counts(std::string_view flag, std::string_view list, std::uint64_t least,
+                                       std::uint64_t most) {
+  constexpr std::string_view kDots = "..";
+  std::vector<std::uint64_t> counts;
+  for (std::size_t at = 0; at <= list.size();) {
+    const std::size_t comma = std::min(list.find(',', at), list.size());
+    const std::string item(list.substr(at, comma - at));
+    const std::size_t dots = item.find(kDots);
+    const std::uint64_t first = read_count(flag, item.substr(0, dots), least, most);
+    std::uint64_t last = first;
+    if (dots != std::string::npos) last = read_count(flag, item.substr(dots + kDots.size()), least, most);
+    if (last < first)
+      throw UsageError(
+          fmt::format("{}: the range '{}' runs backwards; write {}..{}", flag, item, last, first));
+    for (std::uint64_t count = first; count <= last; ++count) counts.push_back(count);
+    at = comma + 1;
+  }
+  return counts;
+}
+
+bool read_switch(std::string_view flag, const std::string& text) {
+  static const std::array<std::string, 2> kWords{"on", "off"};
+  if (text == kWords[0]) return true;
+  if (text == kWords[1]) return false;
+  throw UsageError(fmt::format("{} cannot be '{}'{}", flag, text, suggest_name(text, kWords)));
 }
 
 std::vector<Backend> read_backends(const std::string& name) {

@@ -15,6 +15,12 @@ namespace twinpool::bench {
 /// typed.
 [[nodiscard]] std::uint64_t read_count(std::string_view flag, const std::string& text, std::uint64_t least,
                                        std::uint64_t most);
+/// A list of such numbers and of ranges of them, in the order typed: "1,2,4", "1..4" or "1,4..6".
+/// Errors: as above, and a range that runs backwards.
+[[nodiscard]] std::vector<std::uint64_t> read_counts(std::string_view flag, std::string_view list,
+                                                     std::uint64_t least, std::uint64_t most);
+/// "on" or "off". Errors: UsageError that suggests the nearest word.
+[[nodiscard]] bool read_switch(std::string_view flag, const std::string& text);
 /// "threads", "processes" or "both". Errors: UsageError that suggests the nearest name.
 [[nodiscard]] std::vector<Backend> read_backends(const std::string& name);
 /// This program's own command line, for reports.

@@ -12,6 +12,7 @@
 #include "bench/cli.h"
 #include "bench/nearest_name.h"
 #include "bench/option_readers.h"
+#include "bench/strategies.h"
 #include "bench/units.h"
 #include "shared/cgroup.h"
 #include "shared/usable_cpus.h"
@@ -49,12 +50,9 @@ std::vector<const Workload*> read_workloads(const std::vector<std::string>& name
 std::vector<int> read_workers(const std::vector<std::string>& lists, int usable_cpus) {
   std::vector<int> workers;
   for (const std::string& list : lists) {
-    for (std::size_t at = 0; at <= list.size();) {
-      const std::size_t comma = std::min(list.find(',', at), list.size());
-      const auto count =
-          static_cast<int>(read_count("--workers", list.substr(at, comma - at), 1, kMaxWorkers));
+    for (const std::uint64_t number : read_counts("--workers", list, 1, kMaxWorkers)) {
+      const auto count = static_cast<int>(number);
       if (std::find(workers.begin(), workers.end(), count) == workers.end()) workers.push_back(count);
-      at = comma + 1;
     }
   }
   if (workers.empty()) workers.push_back(usable_cpus);
@@ -70,6 +68,23 @@ std::uint64_t read_seed(const std::string& text) {
                                  std::numeric_limits<std::uint64_t>::max(), text));
   }
   return seed;
+}
+
+/// How the tasks of every cell are handed out.
+void choose_dispatch(Cell& cell, const BenchOptions& options) {
+  if (!options.priority.empty()) {
+    cell.priority = static_cast<int>(
+        require(parse_integer("--priority", options.priority, kLowestPriority, kHighestPriority)));
+  }
+  if (!options.strategy.empty()) cell.strategy = read_strategy(options.strategy);
+  if (options.stealing.empty()) return;
+  cell.stealing = read_switch("--stealing", options.stealing);
+  if (cell.strategy == Strategy::kSharedQueue) {
+    throw UsageError(
+        "--stealing means nothing to strategy 'shared-queue': no worker has a queue of its own; see "
+        "`twinpool "
+        "list strategies`");
+  }
 }
 
 /// Shared memory that a cell may need at once; more than any machine has where it does not fit the type.
@@ -103,6 +118,7 @@ void fit_into_memory(Cell& cell, bool window_was_given, const MachineRoom& room)
 
 Cell make_cell(const Workload& workload, int workers, const BenchOptions& options, const MachineRoom& room) {
   Cell cell{.workload = &workload, .workers = workers, .payload_bytes = workload.default_payload_bytes};
+  choose_dispatch(cell, options);
   if (!options.window.empty()) cell.window = read_count("--window", options.window, 1, kMaxQueueCapacity);
   if (!options.payload.empty() && !workload.payload.empty()) {
     cell.payload_bytes = require(parse_size("--payload", options.payload));

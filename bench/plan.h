@@ -16,11 +16,14 @@ namespace twinpool::bench {
 struct BenchOptions {
   std::vector<std::string> workloads = {};  ///< empty: all
   std::string backend = "both";
-  std::vector<std::string> workers = {};  ///< each "N" or "N,N"; empty: usable CPUs
+  std::vector<std::string> workers = {};  ///< each "N", "N,N" or "N..N"; empty: usable CPUs
   std::string tasks = {};                 ///< tasks of a round; empty: calibrated
   std::string duration = {};              ///< length of a round; empty: kRoundLength
   std::string window = {};
   std::string payload = {};
+  std::string priority = {};  ///< of each task
+  std::string strategy = {};  ///< empty: one shared queue
+  std::string stealing = {};  ///< on or off; empty: on
   std::string trials = {};
   std::string seed = {};
   std::string input = {};
@@ -41,6 +44,9 @@ struct Cell {
   std::uint64_t window = kDefaultWindow;
   std::uint64_t payload_bytes = 0;
   std::uint64_t max_shared_bytes = 0;
+  std::optional<int> priority = {};  ///< of each task; none: submitted without a word
+  Strategy strategy = Strategy::kSharedQueue;
+  bool stealing = true;  ///< means nothing while all workers share one queue
 };
 
 /// What will be measured.

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "bench/strategies.h"
 #include "bench/stretch_meter.h"
 #include "bench/workloads/registry.h"
 
@@ -26,6 +27,7 @@ PoolOptions pool_options(const RoundSpec& spec, Timing timing) {
   options.workers = spec.workers;
   options.queue_capacity = static_cast<std::size_t>(spec.window);
   options.timing = timing;
+  options.dispatch = dispatch_by(spec.strategy, spec.stealing, spec.workers);
   options.processes.max_shared_bytes = static_cast<std::size_t>(spec.max_shared_bytes);
   return options;
 }
@@ -117,8 +119,11 @@ RoundSpec make_round_spec(const Cell& cell, Backend backend, std::uint64_t tasks
                  .window = cell.window,
                  .tasks = tasks,
                  .max_shared_bytes = cell.max_shared_bytes,
+                 .strategy = cell.strategy,
+                 .stealing = cell.stealing,
                  .flow = flow};
   spec.flow.payload_bytes = cell.payload_bytes;
+  spec.flow.priority = cell.priority;
   return spec;
 }
 

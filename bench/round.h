@@ -23,6 +23,8 @@ struct RoundSpec {
   std::uint64_t tasks = 0;          ///< 0: find out how fast it is
   std::uint64_t latency_tasks = 0;  ///< tasks of the second stretch, in which every task is timed
   std::uint64_t max_shared_bytes = 0;
+  Strategy strategy = Strategy::kSharedQueue;
+  bool stealing = true;
   double calibrate_s = 0;  ///< with `tasks` 0: how long to look
   FlowOptions flow;
 };

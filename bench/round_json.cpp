@@ -16,8 +16,11 @@ void to_json(nlohmann::json& json, const RoundSpec& spec) {
           {"latency_tasks", spec.latency_tasks},
           {"max_shared_bytes", spec.max_shared_bytes},
           {"calibrate_s", spec.calibrate_s},
+          {"strategy", name_of(spec.strategy)},
+          {"stealing", spec.stealing},
           {"seed", spec.flow.seed},
           {"payload_bytes", spec.flow.payload_bytes}};
+  if (spec.flow.priority) json["priority"] = *spec.flow.priority;
   if (spec.workload == "wordcount") {
     json["input"] = spec.flow.input;
     json["words_in_slice"] = spec.flow.words_in_slice;
@@ -28,6 +31,10 @@ void from_json(const nlohmann::json& json, RoundSpec& spec) {
   const auto backend = parse_backend(json.at("backend").get<std::string>());
   if (!backend) throw std::invalid_argument("the spec names no backend");
   spec.backend = *backend;
+  const auto strategy = strategy_named(json.at("strategy").get<std::string>());
+  if (!strategy) throw std::invalid_argument("the spec names no strategy");
+  spec.strategy = *strategy;
+  json.at("stealing").get_to(spec.stealing);
   json.at("workload").get_to(spec.workload);
   json.at("workers").get_to(spec.workers);
   json.at("window").get_to(spec.window);
@@ -37,6 +44,7 @@ void from_json(const nlohmann::json& json, RoundSpec& spec) {
   json.at("calibrate_s").get_to(spec.calibrate_s);
   json.at("seed").get_to(spec.flow.seed);
   json.at("payload_bytes").get_to(spec.flow.payload_bytes);
+  if (json.contains("priority")) spec.flow.priority = json.at("priority").get<int>();
   spec.flow.input = json.value("input", std::string());
   spec.flow.words_in_slice = json.value("words_in_slice", std::vector<std::uint32_t>());
 }

@@ -131,6 +131,16 @@ Parsed<std::uint64_t> parse_count(std::string_view name, std::string_view text) 
   return parse_whole(name, text, kCountUnits, "count", "1000 or 10k");
 }
 
+Parsed<std::int64_t> parse_integer(std::string_view name, std::string_view text, std::int64_t least,
+                                   std::int64_t most) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc{} && end == text.data() + text.size() && value >= least && value <= most)
+    return {value, {}};
+  return {std::nullopt,
+          fmt::format("{} must be a whole number from {} to {}, not '{}'", name, least, most, text)};
+}
+
 Parsed<double> parse_rate(std::string_view name, std::string_view text) {
   std::string_view number = text;
   double per_second = 1;

@@ -20,9 +20,9 @@ struct Parsed {
   const T& operator*() const { return *value; }
 };
 
-/// The four parsers share one grammar: digits with an optional decimal part, then a unit, with at most one
-/// blank between. No sign, no exponent, no locale. `name` is the flag that the text was given to; it begins
-/// the error sentence.
+/// All parsers but that of integers share one grammar: digits with an optional decimal part, then a unit,
+/// with at most one blank between. No sign, no exponent, no locale. `name` is the flag that the text was
+/// given to; it begins the error sentence.
 ///
 /// Durations: ns, us (or µs), ms, s, min; a unit is required, for nobody agrees on what a bare number means.
 /// Above 0.
@@ -35,6 +35,10 @@ Parsed<std::uint64_t> parse_size(std::string_view name, std::string_view text);
 /// Counts: none, k, M, G (powers of 1000). A whole number; 0 is a count, callers refuse it where it makes no
 /// sense.
 Parsed<std::uint64_t> parse_count(std::string_view name, std::string_view text);
+
+/// A bare whole number, with a minus sign where it is below 0, from `least` to `most`.
+Parsed<std::int64_t> parse_integer(std::string_view name, std::string_view text, std::int64_t least,
+                                   std::int64_t most);
 
 /// Rates per second: a count and an optional "/s", "/ms" or "/min". Above 0.
 Parsed<double> parse_rate(std::string_view name, std::string_view text);

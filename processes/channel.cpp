@@ -12,7 +12,7 @@
 namespace twinpool::processes {
 namespace {
 
-constexpr std::size_t kMaxBytes = 4096;
+constexpr std::size_t kMaxBytes = std::size_t{64} << 10;
 constexpr std::size_t kMaxDescriptors = 128;  // the kernel's own limit is 253
 
 }  // namespace
@@ -51,7 +51,7 @@ bool send_message(int socket, std::span<const std::byte> bytes, std::span<const 
 }
 
 std::optional<Message> receive_message(int socket) {
-  std::array<std::byte, kMaxBytes> buffer;  // NOLINT: filled by the kernel
+  std::vector<std::byte> buffer(kMaxBytes);
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMaxDescriptors)> control{};
   iovec data{buffer.data(), buffer.size()};
   msghdr message{};

@@ -38,7 +38,7 @@ inline bool wake_one(const Segment& segment) {
                          ~header.searching.words[i].load(std::memory_order_seq_cst);
     for (; bits != 0; bits &= bits - 1) {
       const int worker = static_cast<int>(i * 64) + std::countr_zero(bits);
-      if (worker >= segment.worker_count() || header.searching.set(worker)) continue;
+      if (worker >= segment.place_count() || header.searching.set(worker)) continue;
       if (header.idle.test(worker)) {
         knock(segment.worker(worker));
         return true;
@@ -55,7 +55,7 @@ inline bool wake_one(const Segment& segment) {
 /// costs a wake-up too many.
 inline void repair_searchers(const Segment& segment) {
   SegmentHeader& header = segment.header();
-  for (int worker = 0; worker < segment.worker_count(); ++worker) {
+  for (int worker = 0; worker < segment.place_count(); ++worker) {
     if (!header.searching.test(worker)) continue;
     if (header.idle.test(worker)) {
       knock(segment.worker(worker));

@@ -20,6 +20,7 @@
 #include "processes/launcher_process.h"
 #include "processes/pidfd.h"
 #include "processes/worker.h"
+#include "processes/worker_options.h"
 #include "shared/task.h"
 
 namespace twinpool::processes {
@@ -88,23 +89,13 @@ Launcher::~Launcher() {
   }
 }
 
-Descriptor Launcher::open_pool(const Segment& segment, const ProcessOptions& options, int poke,
-                               int owner_bell) {
+Descriptor Launcher::open_pool(const Segment& segment, const PoolOptions& options,
+                               const PoolDescriptors& given) {
   auto [ours, theirs] = make_channel();
-  const RestartOptions& restart = options.restart;
-  const OpenPool open{.restart_period_ms = restart.period.count(),
-                      .backoff_first_ms = restart.backoff_first.count(),
-                      .backoff_limit_ms = restart.backoff_limit.count(),
-                      .restart_intensity = restart.intensity,
-                      .restart_start_failures = restart.start_failures,
-                      .keep_count = static_cast<std::int32_t>(options.keep_descriptors.size())};
-  std::vector<std::byte> bytes;
-  bytes.insert(bytes.end(), bytes_of(open).begin(), bytes_of(open).end());
-  std::vector<int> descriptors{theirs.get(), segment.descriptor(), poke, owner_bell};
-  for (const std::int32_t fd : options.keep_descriptors) {
-    bytes.insert(bytes.end(), bytes_of(fd).begin(), bytes_of(fd).end());
-    descriptors.push_back(fd);
-  }
+  std::vector<int> descriptors{theirs.get(), segment.descriptor(), given.poke, given.owner_bell, given.board};
+  const std::vector<int>& keep = options.processes.keep_descriptors;
+  descriptors.insert(descriptors.end(), keep.begin(), keep.end());
+  const std::vector<std::byte> bytes = encode_worker_options(worker_options_of(options));
   if (!send_message(control_.get(), bytes, descriptors)) {
     throw std::system_error(errno, std::generic_category(),
                             "ask the launcher (pid " + std::to_string(pid_) + ") for a supervisor");

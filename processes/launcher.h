@@ -11,6 +11,13 @@
 
 namespace twinpool::processes {
 
+/// What a pool's supervisor is given beside segment and options.
+struct PoolDescriptors {
+  int poke = -1;        ///< eventfd: the owner asks the supervisor to look
+  int owner_bell = -1;  ///< eventfd: asks the owner to look
+  int board = -1;       ///< the scoreboard's memory
+};
+
 /// A tiny process, forked while the program was young, that forks the supervisors of all its process pools.
 ///
 /// Fork is safe only from a process with one thread and cheap only from a small one; a program that has pools
@@ -43,9 +50,9 @@ class Launcher {
   /// LauncherReport); closing the socket, or its writing half, ends supervisor and workers, and the launcher
   /// closes its end when all of them are reaped.
   ///
-  /// Errors: throws std::system_error when the launcher is gone or a descriptor in `options.keep_descriptors`
+  /// Errors: throws std::system_error when the launcher is gone or a descriptor in `options.processes.keep_descriptors`
   /// is bad.
-  Descriptor open_pool(const Segment& segment, const ProcessOptions& options, int poke, int owner_bell);
+  Descriptor open_pool(const Segment& segment, const PoolOptions& options, const PoolDescriptors& descriptors);
 
  private:
   Launcher() = default;

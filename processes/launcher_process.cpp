@@ -11,8 +11,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <exception>
+#include <iterator>
 #include <list>
 #include <system_error>
 #include <utility>
@@ -28,10 +28,9 @@ namespace {
 
 /// One pool as the launcher knows it: what a supervisor is started from, and the one that runs.
 struct PoolEntry {
-  Descriptor socket, memory, poke, bell;
-  RestartOptions restart;
-  std::vector<int> keep_numbers;
-  std::vector<Descriptor> keep;
+  Descriptor socket, memory, poke, bell, board;
+  WorkerOptions options;
+  std::vector<Descriptor> keep;  // one for each of options.processes.keep_descriptors
 
   pid_t supervisor = 0;  // also the process group of its workers
   bool supervisor_dead = false;
@@ -83,27 +82,22 @@ class LauncherLoop {
   }
 
   void open(Message message) {
-    OpenPool request{};
-    if (message.bytes.size() < sizeof request || message.descriptors.size() < 4) return;
-    std::memcpy(&request, message.bytes.data(), sizeof request);
-    PoolEntry& pool = pools_.emplace_back();
+    PoolEntry pool;
+    try {
+      pool.options = decode_worker_options(message.bytes);
+    } catch (const std::exception&) {
+      return;
+    }
     auto& fds = message.descriptors;
+    if (fds.size() != kPoolDescriptors + pool.options.processes.keep_descriptors.size()) return;
     pool.socket = std::move(fds[0]);
     pool.memory = std::move(fds[1]);
     pool.poke = std::move(fds[2]);
     pool.bell = std::move(fds[3]);
-    pool.restart = {.intensity = request.restart_intensity,
-                    .period = std::chrono::milliseconds(request.restart_period_ms),
-                    .start_failures = request.restart_start_failures,
-                    .backoff_first = std::chrono::milliseconds(request.backoff_first_ms),
-                    .backoff_limit = std::chrono::milliseconds(request.backoff_limit_ms)};
-    for (std::size_t i = 4; i < fds.size(); ++i) {
-      std::int32_t number = -1;
-      std::memcpy(&number, message.bytes.data() + sizeof request + (i - 4) * sizeof number, sizeof number);
-      pool.keep_numbers.push_back(number);
-      pool.keep.push_back(std::move(fds[i]));
-    }
-    start_supervisor(pool);
+    pool.board = std::move(fds[4]);
+    pool.keep.assign(std::make_move_iterator(fds.begin() + kPoolDescriptors),
+                     std::make_move_iterator(fds.end()));
+    start_supervisor(pools_.emplace_back(std::move(pool)));
   }
 
   void start_supervisor(PoolEntry& pool) {
@@ -123,21 +117,24 @@ class LauncherLoop {
   [[noreturn]] void become_supervisor(PoolEntry& pool, pid_t launcher) {
     ::setpgid(0, 0);
     set_process_name("twinpool-super");
+    set_process_title(pool.options.name + ": supervisor");
     if (::getppid() != launcher) ::_exit(0);
     try {
-      SupervisorContext context;
-      context.restart = pool.restart;
       // The owner's number for a kept descriptor may be in use here: ours move out of the way first.
-      context.owner_pidfd = keep_above(owner_pidfd_, pool.keep_numbers);
-      context.pool_socket = keep_above(pool.socket.get(), pool.keep_numbers);
-      context.poke = keep_above(pool.poke.get(), pool.keep_numbers);
-      context.owner_bell = keep_above(pool.bell.get(), pool.keep_numbers);
-      Descriptor memory(keep_above(pool.memory.get(), pool.keep_numbers));
+      const std::vector<int>& numbers = pool.options.processes.keep_descriptors;
+      SupervisorContext context{.options = pool.options,
+                                      .owner_pidfd = keep_above(owner_pidfd_, numbers),
+                                      .pool_socket = keep_above(pool.socket.get(), numbers),
+                                      .poke = keep_above(pool.poke.get(), numbers),
+                                      .owner_bell = keep_above(pool.bell.get(), numbers)};
+      ScoreboardMemory board = ScoreboardMemory::adopt(pool.board.release());
+      board.close_descriptor();  // what is mapped stays
+      context.board = &board;
+      Descriptor memory(keep_above(pool.memory.get(), numbers));
       std::vector<int> moved;
-      for (const Descriptor& fd : pool.keep) moved.push_back(keep_above(fd.get(), pool.keep_numbers));
-      for (std::size_t i = 0; i < moved.size(); ++i) ::dup2(moved[i], pool.keep_numbers[i]);
-      context.keep = pool.keep_numbers;
-      std::vector<int> keep = pool.keep_numbers;
+      for (const Descriptor& fd : pool.keep) moved.push_back(keep_above(fd.get(), numbers));
+      for (std::size_t i = 0; i < moved.size(); ++i) ::dup2(moved[i], numbers[i]);
+      std::vector<int> keep = numbers;
       keep.insert(keep.end(),
                   {context.owner_pidfd, context.pool_socket, context.poke, context.owner_bell, memory.get()});
       close_descriptors_except(keep);
@@ -230,6 +227,7 @@ void run_launcher(int control, int owner_pidfd) {
   ::sigaction(SIGCHLD, &plain, nullptr);
   ::setpgid(0, 0);  // the terminal's Ctrl-C is for the program; it decides
   set_process_name("twinpool-launch");
+  set_process_title("twinpool: launcher");
   close_descriptors_except({control, owner_pidfd});
   LauncherLoop(control, owner_pidfd).run();
 }

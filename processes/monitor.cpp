@@ -39,14 +39,23 @@ std::thread start_without_signals(Body body) {
 
 }  // namespace
 
-Monitor::Monitor(TaskBooks& books, Descriptor bell, Descriptor launcher_socket, const RestartOptions& restart)
-    : books_(books), policy_(restart), io_(1), bell_(io_), launcher_(io_), restart_timer_(io_) {
+Monitor::Monitor(TaskBooks& books, Observer& observer, Descriptor bell, Descriptor launcher_socket,
+                 const RestartOptions& restart)
+    : books_(books),
+      observer_(observer),
+      policy_(restart),
+      io_(1),
+      bell_(io_),
+      launcher_(io_),
+      restart_timer_(io_),
+      look_timer_(io_) {
   bell_.assign(bell.get());  // may throw, and then owns nothing
   bell.release();
   launcher_.assign(launcher_socket.get());
   launcher_socket.release();
   listen_bell();
   listen_launcher();
+  look_now_and_then();
   thread_ = start_without_signals([this] {
     ::pthread_setname_np(::pthread_self(), "twinpool-mon");
     io_.run();
@@ -78,11 +87,21 @@ void Monitor::listen_launcher() {
   });
 }
 
+void Monitor::look_now_and_then() {
+  const auto next = observer_.look();
+  if (!next) return;
+  look_timer_.expires_after(*next);
+  look_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) look_now_and_then();
+  });
+}
+
 void Monitor::serve_bell() {
   std::uint64_t rings = 0;
   [[maybe_unused]] const auto got = ::read(bell_.native_handle(), &rings, sizeof rings);
+  observer_.listen();
   const Segment& segment = books_.segment();
-  for (int worker = 0; worker < segment.worker_count(); ++worker) {
+  for (int worker = 0; worker < segment.place_count(); ++worker) {
     const SlotRef intent = segment.worker(worker).intent.load(std::memory_order_acquire);
     if (intent != 0 && ref_index(intent) < segment.slot_count())
       books_.attach_result_memory(ref_index(intent));
@@ -147,7 +166,8 @@ void Monitor::supervisor_gone() {
 void Monitor::recover_all(bool unasked) {
   const Segment& segment = books_.segment();
   SegmentHeader& header = segment.header();
-  for (int index = 0; index < segment.worker_count(); ++index) {
+  observer_.listen();  // what the supervisor has told comes before its end
+  for (int index = 0; index < segment.place_count(); ++index) {
     WorkerRecord& record = segment.worker(index);
     const auto pid = record.pid.exchange(0, std::memory_order_acq_rel);
     // Whoever has not been reaped by its supervisor was killed after it.
@@ -156,6 +176,11 @@ void Monitor::recover_all(bool unasked) {
     record.last_pid.store(pid, std::memory_order_relaxed);
     record.last_status.store(SIGKILL, std::memory_order_relaxed);
     record.last_type.store(type, std::memory_order_relaxed);
+    record.last_death_ns.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+    std::atomic<std::uint32_t>& seat = segment.worker(segment.seat_of(index)).seat;
+    if (seat.load(std::memory_order_relaxed) == kFirstOccupant + static_cast<std::uint32_t>(index))
+      seat.store(kSeatLost, std::memory_order_release);
+    observer_.died_with_supervisor(index, static_cast<int>(pid), type);
     record.deaths.fetch_add(1, std::memory_order_release);
     header.deaths.fetch_add(1, std::memory_order_release);
   }
@@ -166,7 +191,8 @@ void Monitor::recover_all(bool unasked) {
 void Monitor::restart_supervisor() {
   SegmentHeader& header = books_.segment().header();
   if (policy_.degraded()) {
-    header.degraded.store(1, std::memory_order_seq_cst);
+    if (header.degraded.exchange(1, std::memory_order_seq_cst) == 0)
+      observer_.degraded("is degraded, its supervisor died too often");
     fail_queued(books_.segment(), SlotState::kLost);
   }
   restart_timer_.expires_at(std::max(policy_.next_start(), Clock::now()));
@@ -186,7 +212,7 @@ void Monitor::everybody_gone() {
   const Segment& segment = books_.segment();
   // Had the launcher lived to the end, it would have reaped the workers first. Otherwise the kernel kills
   // them right after their supervisor; what they write to may be used again only when they are gone.
-  for (int index = 0; index < segment.worker_count(); ++index) {
+  for (int index = 0; index < segment.place_count(); ++index) {
     try {
       const auto pid = static_cast<pid_t>(segment.worker(index).pid.load(std::memory_order_acquire));
       if (pid > 0) wait_ended(open_pidfd(pid), milliseconds(1000));
@@ -197,7 +223,8 @@ void Monitor::everybody_gone() {
   recover_all(!ending_);
   if (!ending_) {
     // Nobody can start anybody any more: what waits would wait for ever.
-    segment.header().degraded.store(1, std::memory_order_seq_cst);
+    if (segment.header().degraded.exchange(1, std::memory_order_seq_cst) == 0)
+      observer_.degraded("is degraded, launcher and supervisor are gone");
     fail_queued(segment, SlotState::kLost);
   }
   supervisor_pid_ = 0;

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "processes/launcher.h"
+#include "processes/observer.h"
 #include "processes/task_books.h"
 #include "shared/restart_policy.h"
 
@@ -26,7 +27,8 @@ namespace twinpool::processes {
 class Monitor {
  public:
   /// Takes: the owner's ends of the bell (eventfd) and of the pool's socket at the launcher.
-  Monitor(TaskBooks& books, Descriptor bell, Descriptor launcher_socket, const RestartOptions& restart);
+  Monitor(TaskBooks& books, Observer& observer, Descriptor bell, Descriptor launcher_socket,
+          const RestartOptions& restart);
   ~Monitor();
   Monitor(const Monitor&) = delete;
 
@@ -49,6 +51,7 @@ class Monitor {
  private:
   void listen_bell();
   void listen_launcher();
+  void look_now_and_then();
   void serve_bell();
   bool serve_launcher();
   void supervisor_started(pid_t pid);
@@ -61,11 +64,13 @@ class Monitor {
   bool wait(std::chrono::milliseconds limit, Predicate predicate);
 
   TaskBooks& books_;
+  Observer& observer_;
   RestartPolicy policy_;
   boost::asio::io_context io_;
   boost::asio::posix::stream_descriptor bell_;
   boost::asio::posix::stream_descriptor launcher_;
   boost::asio::steady_timer restart_timer_;
+  boost::asio::steady_timer look_timer_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

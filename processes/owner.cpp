@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "processes/door.h"
+#include "processes/growth_request.h"
 #include "processes/recovery.h"
 #include "processes/task_queue.h"
 #include "shared/cpu_aware_spin.h"
@@ -47,6 +48,8 @@ ProcessPool::Owner::Owner(PoolOptions options)
                               .payload_bytes = options_.processes.max_shared_bytes},
                              launcher_->known_tasks());
   segment_ = &books_->segment();
+  set_range(options_.workers);
+  segment_->header().wanted.store(static_cast<std::uint32_t>(options_.workers.min), std::memory_order_relaxed);
   try {
     start();
   } catch (...) {
@@ -55,6 +58,7 @@ ProcessPool::Owner::Owner(PoolOptions options)
       monitor_->end_everything(kEndLimit);
       monitor_.reset();
     }
+    if (observer_ != nullptr) observer_->stop();
     books_->orphan();
     throw;
   }
@@ -62,8 +66,9 @@ ProcessPool::Owner::Owner(PoolOptions options)
 
 ProcessPool::Owner::~Owner() {
   if (::getpid() != owner_pid_) {
-    // A copy in a fork of the program: the pool is the other's, and the monitor's thread was not forked.
+    // A copy in a fork of the program: the pool is the other's, and its threads were not forked.
     static_cast<void>(monitor_.release());
+    static_cast<void>(observer_.release());
     return;
   }
   stop(options_.stop_limit);
@@ -71,12 +76,19 @@ ProcessPool::Owner::~Owner() {
 }
 
 void ProcessPool::Owner::start() {
+  board_ = ScoreboardMemory::create({.pool_name = options_.name,
+                                     .backend = ScoreboardBackend::kProcesses,
+                                     .seats = segment_->seat_count(),
+                                     .places = segment_->place_count()});
+  observer_ = std::make_unique<Observer>(*segment_, board_, options_);
   poke_ = make_eventfd("the supervisor");
   Descriptor bell = make_eventfd("the owner");
-  Descriptor socket = launcher_->open_pool(*segment_, options_.processes, poke_.get(), bell.get());
+  Descriptor socket = launcher_->open_pool(
+      *segment_, options_, {.poke = poke_.get(), .owner_bell = bell.get(), .board = board_.fd()});
   try {
     monitor_ =
-        std::make_unique<Monitor>(*books_, std::move(bell), std::move(socket), options_.processes.restart);
+        std::make_unique<Monitor>(*books_, *observer_, std::move(bell), std::move(socket),
+                                  options_.processes.restart);
   } catch (const boost::system::system_error& error) {  // no std::system_error, though it looks like one
     throw std::system_error(error.code().value(), std::generic_category(), "make the pool's monitor");
   }
@@ -86,32 +98,6 @@ void ProcessPool::Owner::start() {
                             "fork the supervisor of the pool");
   }
   wait_for_workers();
-}
-
-void ProcessPool::Owner::wait_for_workers() {
-  const SegmentHeader& header = segment_->header();
-  const auto deadline = Clock::now() + kStartLimit;
-  for (int index = 0; index < options_.workers.max; ++index) {
-    const WorkerRecord& worker = segment_->worker(index);
-    while (worker.ready.load(std::memory_order_acquire) == 0) {
-      if (const auto error = header.start_errno.load(std::memory_order_acquire); error != 0) {
-        throw std::system_error(
-            static_cast<int>(error), std::generic_category(),
-            "fork worker " + std::to_string(index + 1) + " of " + std::to_string(options_.workers.max));
-      }
-      if (header.degraded.load(std::memory_order_acquire) != 0) {
-        throw std::system_error(
-            ECHILD, std::generic_category(),
-            "start worker " + std::to_string(index + 1) + ": workers die as soon as they start");
-      }
-      if (Clock::now() > deadline) {
-        throw std::system_error(
-            ETIMEDOUT, std::generic_category(),
-            "wait for worker " + std::to_string(index + 1) + " of " + std::to_string(options_.workers.max));
-      }
-      futex_wait(worker.ready, 0, FutexScope::kAllProcesses, Clock::now() + milliseconds(10));
-    }
-  }
 }
 
 std::optional<SubmitError> ProcessPool::Owner::refuse(SubmitError error) {
@@ -145,6 +131,7 @@ std::optional<SubmitError> ProcessPool::Owner::enqueue(const Call& call, TaskSta
     books_->attach(record, place.arguments, expected_result(call), std::move(count.attached()));
     const Extent& result = TaskBooks::result_of(record);
     slot.type = call.type;
+    slot.sequence = call.sequence;
     slot.arguments_bytes = bytes;
     slot.arguments_offset = place.arguments.empty() ? kInline : place.arguments.offset;
     slot.result_offset = result.empty() ? kInline : result.offset;
@@ -163,6 +150,7 @@ std::optional<SubmitError> ProcessPool::Owner::enqueue(const Call& call, TaskSta
     return refuse(SubmitError::kClosed);
   }
   announce_work(*segment_);
+  if (dynamic_.load(std::memory_order_relaxed)) ask_for_workers_if_missing();
   // Between the check above and the push the last worker may have been given up: then nobody would look at
   // the ring.
   if (is_cut_off()) poke_supervisor();
@@ -249,8 +237,7 @@ void ProcessPool::Owner::poke_supervisor() const {
     fail_queued(*segment_, SlotState::kLost);
     return;
   }
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const auto poked = ::write(poke_.get(), &one, sizeof one);
+  processes::poke_supervisor(poke_.get());
 }
 
 std::shared_ptr<const SharedBlock> ProcessPool::Owner::allocate_shared(std::size_t bytes) {
@@ -281,7 +268,7 @@ bool ProcessPool::Owner::wait_for_room(Clock::time_point deadline, Done done) {
 
 bool ProcessPool::Owner::is_idle() const {
   if (!skip_stale(*segment_)) return false;
-  for (int index = 0; index < segment_->worker_count(); ++index) {
+  for (int index = 0; index < segment_->place_count(); ++index) {
     const SlotRef intent = segment_->worker(index).intent.load(std::memory_order_acquire);
     if (intent == 0 || ref_index(intent) >= segment_->slot_count()) continue;
     const SlotWord word{segment_->slot(ref_index(intent)).word.load(std::memory_order_acquire)};
@@ -299,11 +286,13 @@ void ProcessPool::Owner::close_submissions() {
   const std::lock_guard lock(push_mutex_);
   closed_ = true;
   closed_hint_.store(true, std::memory_order_release);
+  board_.set_flag(kScoreboardClosed, true);
 }
 
 bool ProcessPool::Owner::drain(std::chrono::nanoseconds limit) {
   close_submissions();
   if (!wait_until_idle(deadline_after(limit))) return false;
+  if (!drained_.exchange(true)) observer_->tell_pool(EventKind::kPoolDrained, "is drained");
   stop(std::chrono::nanoseconds{0});
   return true;
 }
@@ -320,7 +309,7 @@ bool ProcessPool::Owner::stop(std::chrono::nanoseconds limit) {
   SegmentHeader& header = segment_->header();
   if (clean_) {
     header.stopping.store(1, std::memory_order_seq_cst);
-    for (int index = 0; index < segment_->worker_count(); ++index) knock(segment_->worker(index));
+    for (int index = 0; index < segment_->place_count(); ++index) knock(segment_->worker(index));
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto poked = ::write(poke_.get(), &one, sizeof one);
     monitor_->wait_supervisor_gone(milliseconds(1'000));
@@ -335,6 +324,11 @@ bool ProcessPool::Owner::stop(std::chrono::nanoseconds limit) {
   }
   monitor_->end_everything(kEndLimit);
   monitor_->finish();
+  observer_->stop();
+  for (int place = 0; place < board_.places(); ++place) {
+    if (board_.entry(place).id.load(std::memory_order_relaxed) != 0)
+      board_.entry(place).leave(WorkerState::kStopped, scoreboard_time(Clock::now()));
+  }
   return clean_;
 }
 
@@ -350,8 +344,13 @@ PoolStats ProcessPool::Owner::stats() {
   stats.worker_deaths = header.deaths.load(std::memory_order_acquire);
   stats.shared_bytes_in_use = books_->extents().in_use();
   stats.shared_bytes_limit = books_->extents().capacity();
-  for (int index = 0; index < segment_->worker_count(); ++index) {
-    stats.workers.push_back(worker_stats(index));
+  stats.recycled = header.recycled.load(std::memory_order_acquire);
+  stats.events_dropped = observer_->dropped();
+  stats.event_failures = observer_->failures();
+  const bool closed = closed_hint_.load(std::memory_order_acquire);
+  for (int seat = 0; seat < segment_->seat_count(); ++seat)
+    stats.workers.push_back(seat_stats(*segment_, *observer_, seat, closed));
+  for (int index = 0; index < segment_->place_count(); ++index) {
     stats.waiting.add(segment_->worker(index).waiting);
     stats.running.add(segment_->worker(index).running);
   }
@@ -361,68 +360,15 @@ PoolStats ProcessPool::Owner::stats() {
   return stats;
 }
 
-WorkerStats ProcessPool::Owner::worker_stats(int index) const {
-  const WorkerRecord& record = segment_->worker(index);
-  WorkerStats worker;
-  worker.index = index;
-  worker.id = static_cast<int>(record.pid.load(std::memory_order_acquire));
-  const auto incarnation = record.incarnation.load(std::memory_order_acquire);
-  worker.restarts = incarnation > 0 ? incarnation - 1 : 0;
-  worker.tasks = record.tasks.load(std::memory_order_relaxed);
-  const auto timed = record.timed_tasks.load(std::memory_order_relaxed);
-  const auto busy = static_cast<double>(record.busy_ns.load(std::memory_order_relaxed));
-  if (timed > 0) {
-    const double scale = static_cast<double>(worker.tasks) / static_cast<double>(timed);
-    worker.busy = std::chrono::nanoseconds(static_cast<std::int64_t>(busy * std::max(scale, 1.0)));
-  }
-  const SlotRef intent = record.intent.load(std::memory_order_acquire);
-  bool running = false;
-  if (intent != 0 && ref_index(intent) < segment_->slot_count()) {
-    const SlotWord word{segment_->slot(ref_index(intent)).word.load(std::memory_order_acquire)};
-    running = word.generation() == ref_generation(intent) && word.worker() == index &&
-              (word.state() == SlotState::kRunning || word.state() == SlotState::kNeedsMemory);
-  }
-  if (worker.id == 0) {
-    worker.state = closed_hint_.load(std::memory_order_acquire) ? WorkerState::kStopped : WorkerState::kLost;
-  } else if (record.ready.load(std::memory_order_acquire) != incarnation) {
-    worker.state = WorkerState::kStarting;
-  } else {
-    worker.state = running ? WorkerState::kBusy : WorkerState::kIdle;
-  }
-  if (record.deaths.load(std::memory_order_acquire) > 0) {
-    const auto status = static_cast<int>(record.last_status.load(std::memory_order_relaxed));
-    // Believed only if it is a function of this program: the segment is no place to trust pointers from.
-    const TaskType* type = record.last_type.load(std::memory_order_relaxed);
-    const auto known = TaskRegistry::all();
-    if (std::find(known.begin(), known.end(), type) == known.end()) type = nullptr;
-    worker.last_death = describe({.worker = index,
-                                  .pid = static_cast<int>(record.last_pid.load(std::memory_order_relaxed)),
-                                  .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-                                  .exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
-                                  .was_running = type != nullptr},
-                                 type != nullptr ? type->name : "");
-  }
-  return worker;
-}
-
 void ProcessPool::Owner::reset_latency() {
   const std::lock_guard lock(latency_mutex_);
   waiting_before_ = Histogram();
   running_before_ = Histogram();
-  for (int index = 0; index < segment_->worker_count(); ++index) {
+  for (int index = 0; index < segment_->place_count(); ++index) {
     waiting_before_.add(segment_->worker(index).waiting);
     running_before_.add(segment_->worker(index).running);
   }
   timed_from_.store(submitted_.load(std::memory_order_relaxed), std::memory_order_relaxed);
-}
-
-std::vector<int> ProcessPool::Owner::worker_pids() const {
-  std::vector<int> pids;
-  for (int index = 0; index < segment_->worker_count(); ++index) {
-    const auto pid = static_cast<int>(segment_->worker(index).pid.load(std::memory_order_acquire));
-    if (pid != 0) pids.push_back(pid);
-  }
-  return pids;
 }
 
 }  // namespace twinpool::processes

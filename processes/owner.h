@@ -4,13 +4,17 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "processes/launcher.h"
 #include "processes/monitor.h"
+#include "processes/observer.h"
 #include "processes/process_pool.h"
+#include "processes/seat_stats.h"
 #include "processes/task_books.h"
 
 namespace twinpool::processes {
@@ -28,7 +32,10 @@ class ProcessPool::Owner {
   void reset_latency();
   bool drain(std::chrono::nanoseconds limit);
   bool stop(std::chrono::nanoseconds limit);
-  [[nodiscard]] std::vector<int> worker_pids() const;
+  bool reload(std::chrono::nanoseconds limit);
+  void resize(const WorkerRange& workers);
+  [[nodiscard]] std::string scoreboard_path() const { return board_.path(); }
+  [[nodiscard]] std::vector<int> worker_pids() const { return pids_of(*segment_); }
   [[nodiscard]] int supervisor_pid() const { return monitor_->supervisor_pid(); }
   [[nodiscard]] std::chrono::nanoseconds stop_limit() const { return options_.stop_limit; }
 
@@ -40,6 +47,7 @@ class ProcessPool::Owner {
   };
 
   void start();
+  void set_range(const WorkerRange& workers);
   void wait_for_workers();
   std::optional<SubmitError> refuse(SubmitError error);
   std::optional<SubmitError> check(const Call& call, std::size_t bytes, const Writer& count) const;
@@ -53,7 +61,8 @@ class ProcessPool::Owner {
   void close_submissions();
   void poke_supervisor() const;
   [[nodiscard]] bool takes_times();
-  [[nodiscard]] WorkerStats worker_stats(int index) const;
+  void ask_for_workers_if_missing() const;
+  [[nodiscard]] std::string why_no_worker() const;
 
   /// Waits for a task to settle, at most until `deadline`; `done` is asked after each.
   template <typename Done>
@@ -64,7 +73,9 @@ class ProcessPool::Owner {
   std::shared_ptr<Launcher> launcher_;
   TaskBooks* books_ = nullptr;  // outlives this: see TaskBooks
   const Segment* segment_ = nullptr;
+  ScoreboardMemory board_;
   Descriptor poke_;
+  std::unique_ptr<Observer> observer_;
   std::unique_ptr<Monitor> monitor_;
 
   std::mutex push_mutex_;
@@ -75,12 +86,18 @@ class ProcessPool::Owner {
   std::atomic<std::uint64_t> refused_{0};
   std::atomic<std::uint64_t> timed_from_{0};  // `submitted_` at the last reset of the percentiles
 
+  std::atomic<bool> dynamic_{false};  // the pool may be larger than it must be
+  std::mutex staff_mutex_;
+  std::condition_variable staff_changed_;
+  bool reloading_ = false;  // guarded by staff_mutex_
+
   std::mutex room_mutex_;
   int room_waiters_ = 0;  // guarded by room_mutex_
 
   std::mutex stop_mutex_;
   bool stopped_ = false;  // guarded by stop_mutex_
   bool clean_ = true;     // guarded by stop_mutex_
+  std::atomic<bool> drained_{false};
 
   std::mutex latency_mutex_;
   Histogram waiting_before_;  // guarded by latency_mutex_

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
 #include <vector>
 
 /// What a fork has to shed of its parent before it can serve.
@@ -19,7 +20,13 @@ void reset_signals();
 /// parent has ended already.
 void die_with_parent(int parent);
 
-/// The name that ps and top show, at most 15 bytes of it.
-void set_process_name(const char* name);
+/// The name that top shows, at most 15 bytes of it.
+void set_process_name(const std::string& name);
+
+/// The command line that ps shows, as much of it as the program's own was long. Nothing happens where /proc is
+/// not there.
+///
+/// Overwrites the strings of argv, in this process only; the environment behind them stays.
+void set_process_title(const std::string& title);
 
 }  // namespace twinpool::processes

@@ -21,8 +21,10 @@ ProcessPool::Owner& ProcessPool::owner() const {
 Guarantees ProcessPool::guarantees() const {
   return {.survives_worker_death = true,
           .running_task_can_be_ended = true,
+          .retries_lost_tasks = true,
           .no_orphans = true,
           .bounded_memory = true,
+          .limits_worker_memory = true,
           .moves_arguments = false,
           .isolates_memory = true,
           .nested_submission = false};
@@ -32,6 +34,9 @@ PoolStats ProcessPool::stats() const { return owner().stats(); }
 void ProcessPool::reset_latency() { owner().reset_latency(); }
 bool ProcessPool::drain(std::chrono::nanoseconds limit) { return owner().drain(limit); }
 bool ProcessPool::stop(std::chrono::nanoseconds limit) { return owner().stop(limit); }
+bool ProcessPool::reload(std::chrono::nanoseconds limit) { return owner().reload(limit); }
+void ProcessPool::resize(WorkerRange workers) { owner().resize(workers); }
+std::string ProcessPool::scoreboard_path() const { return owner().scoreboard_path(); }
 std::vector<int> ProcessPool::worker_pids() const { return owner().worker_pids(); }
 int ProcessPool::supervisor_pid() const { return owner().supervisor_pid(); }
 

@@ -34,9 +34,9 @@ class ProcessPool final : public Pool {
   std::size_t cancel_queued() override { return 0; }
   void pause() override {}
   void resume() override {}
-  bool reload(std::chrono::nanoseconds) override { return true; }
-  void resize(WorkerRange) override {}
-  [[nodiscard]] std::string scoreboard_path() const override { return {}; }
+  bool reload(std::chrono::nanoseconds limit) override;
+  void resize(WorkerRange workers) override;
+  [[nodiscard]] std::string scoreboard_path() const override;
 
   /// The process ids of the workers that are there now.
   [[nodiscard]] std::vector<int> worker_pids() const;

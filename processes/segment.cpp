@@ -84,14 +84,20 @@ Segment::Segment(Descriptor file, bi::mapped_region region)
     : file_(std::move(file)), region_(std::move(region)) {}
 
 Segment Segment::create(const SegmentShape& shape) {
-  // Entries of cancelled tasks stay in the ring until its head passes them, so it has twice the room.
+  // Entries of cancelled tasks stay in a ring until its head passes them, so it has twice the room.
   const auto ring = std::bit_ceil(std::uint64_t{shape.slots} * 2);
+  const auto seats = static_cast<std::uint64_t>(shape.workers);
   const auto workers_at = round_up(sizeof(SegmentHeader), kPage);
-  const auto slots_at =
-      round_up(workers_at + sizeof(WorkerRecord) * static_cast<unsigned>(shape.workers), kPage);
+  const auto slots_at = round_up(workers_at + sizeof(WorkerRecord) * 2 * seats, kPage);
   const auto ring_at = round_up(slots_at + sizeof(Slot) * shape.slots, kPage);
-  const auto payload_at = round_up(ring_at + sizeof(SlotRef) * ring, kPage);
-  const auto total = payload_at + round_up(shape.payload_bytes, kPage);
+  const auto done_at = ring_at + sizeof(SlotRef) * ring;
+  const auto payload_at = round_up(done_at + (shape.slots + 63) / 64 * 8, kPage);
+  // From here on only what is used takes memory.
+  const auto queues_at = payload_at + round_up(shape.payload_bytes, kPage);
+  const auto rings_at = queues_at + kQueueStride * (seats + 1);
+  const auto functions_at =
+      rings_at + round_up(sizeof(SlotRef) * ring, kPage) * kPriorityLevels * (seats + 1);
+  const auto total = functions_at + round_up(sizeof(FunctionTimes) * kCountedFunctions, kPage);
   check_file_size_limit(total);
 
   Descriptor file(::memfd_create("twinpool", MFD_CLOEXEC));
@@ -108,15 +114,23 @@ Segment Segment::create(const SegmentShape& shape) {
   ::madvise(segment.region_.get_address(), payload_at, MADV_POPULATE_WRITE);  // only saves faults later
   auto* const header = static_cast<SegmentHeader*>(segment.region_.get_address());
   header->magic = kSegmentMagic;
-  header->worker_count = static_cast<std::uint32_t>(shape.workers);
-  header->worker_words = static_cast<std::uint32_t>((shape.workers + 63) / 64);
+  header->seats = static_cast<std::uint32_t>(shape.workers);
+  header->worker_words = static_cast<std::uint32_t>((2 * shape.workers + 63) / 64);
   header->slot_count = shape.slots;
   header->ring_mask = static_cast<std::uint32_t>(ring - 1);
   header->workers_offset = workers_at;
   header->slots_offset = slots_at;
   header->ring_offset = ring_at;
+  header->done_offset = done_at;
   header->payload_offset = payload_at;
-  header->payload_bytes = total - payload_at;
+  header->payload_bytes = queues_at - payload_at;
+  header->queues_offset = queues_at;
+  header->rings_offset = rings_at;
+  header->functions_offset = functions_at;
+  header->stealing = 1;
+  header->wanted.store(header->seats, std::memory_order_relaxed);
+  header->workers_min.store(header->seats, std::memory_order_relaxed);
+  header->workers_max.store(header->seats, std::memory_order_relaxed);
   segment.lay_out();
   return segment;
 }
@@ -141,22 +155,41 @@ void Segment::lay_out() {
   slots_ = reinterpret_cast<Slot*>(base + header_->slots_offset);
   ring_ = reinterpret_cast<std::atomic<SlotRef>*>(base + header_->ring_offset);
   ring_mask_ = header_->ring_mask;
-  worker_count_ = static_cast<int>(header_->worker_count);
+  ring_stride_ = round_up(sizeof(SlotRef) * (ring_mask_ + 1), kPage);
+  queues_ = base + header_->queues_offset;
+  rings_ = base + header_->rings_offset;
+  functions_ = reinterpret_cast<FunctionTimes*>(base + header_->functions_offset);
+  done_ = reinterpret_cast<std::atomic<std::uint64_t>*>(base + header_->done_offset);
+  seat_count_ = static_cast<int>(header_->seats);
   slot_count_ = header_->slot_count;
-  payload_offset_ = header_->payload_offset;
-  payload_ = {base + payload_offset_, header_->payload_bytes};
+  payload_ = {base + header_->payload_offset, header_->payload_bytes};
   // A crashing worker would otherwise write the whole segment into its core file before anybody learns of its
   // death.
   ::madvise(base, region_.get_size(), MADV_DONTDUMP);
 }
 
-bool Segment::reserve_payload(std::uint64_t offset, std::uint64_t bytes) const {
+bool Segment::reserve(const void* from, std::uint64_t bytes) const {
+  auto* const base = static_cast<std::byte*>(region_.get_address());
+  const auto offset = static_cast<std::uint64_t>(static_cast<const std::byte*>(from) - base);
   const std::uint64_t first = offset / kPage * kPage;
   const std::uint64_t last = round_up(offset + bytes, kPage);
-  if (!allocate(file_.get(), payload_offset_ + first, last - first)) return false;
+  if (!allocate(file_.get(), first, last - first)) return false;
   // Entering the pages here costs a fifth of what faulting them one by one costs; failing to is no harm.
-  ::madvise(payload_.data() + first, last - first, MADV_POPULATE_WRITE);
+  ::madvise(base + first, last - first, MADV_POPULATE_WRITE);
   return true;
+}
+
+bool Segment::reserve_payload(std::uint64_t offset, std::uint64_t bytes) const {
+  return reserve(payload_.data() + offset, bytes);
+}
+
+bool Segment::reserve_ring(int queue_number, int level) const {
+  return reserve(&queue(queue_number), sizeof(QueueRecord)) &&
+         reserve(ring_entries(queue_number, level), sizeof(SlotRef) * (ring_mask_ + 1));
+}
+
+bool Segment::reserve_function(std::uint32_t sequence) const {
+  return reserve(&function_times(sequence), sizeof(FunctionTimes));
 }
 
 }  // namespace twinpool::processes

@@ -30,7 +30,7 @@ class Descriptor {
 
 /// How many of each a segment holds.
 struct SegmentShape {
-  int workers = 1;
+  int workers = 1;  ///< seats; each has two places
   std::uint32_t slots = 1;
   std::uint64_t payload_bytes = 0;
 };
@@ -39,8 +39,8 @@ struct SegmentShape {
 /// it.
 ///
 /// It has no name and no file, so nothing is left of it when the last process is gone, and /dev/shm's size
-/// does not limit it. The control part (header, workers, slots, ring) is reserved and touched when it is
-/// made; the payload part is address space until `reserve_payload`. Never dumped into a core file. Threads:
+/// does not limit it. The control part (header, workers, slots, the shared ring) is reserved and touched when
+/// it is made; payload, further rings and the functions' times are address space until they are reserved. Never dumped into a core file. Threads:
 /// the mapping itself never changes; what lies in it follows processes/PROTOCOL.md.
 class Segment {
  public:
@@ -54,11 +54,28 @@ class Segment {
   [[nodiscard]] SegmentHeader& header() const { return *header_; }
   [[nodiscard]] WorkerRecord& worker(int index) const { return workers_[index]; }
   [[nodiscard]] Slot& slot(std::uint32_t index) const { return slots_[index]; }
+  /// One entry of the shared ring of priority 0.
   [[nodiscard]] std::atomic<SlotRef>& ring_entry(std::uint64_t position) const {
     return ring_[position & ring_mask_];
   }
   [[nodiscard]] std::uint32_t ring_size() const { return static_cast<std::uint32_t>(ring_mask_ + 1); }
-  [[nodiscard]] int worker_count() const { return worker_count_; }
+  /// Requires: 0 <= queue <= seat_count(); more_rings is set, or reserve_ring was called.
+  [[nodiscard]] QueueRecord& queue(int queue) const {
+    return *reinterpret_cast<QueueRecord*>(queues_ + kQueueStride * static_cast<std::uint64_t>(queue));
+  }
+  /// The entries of any ring but the shared one of priority 0. Requires: its bit in QueueRecord::used is set.
+  [[nodiscard]] std::atomic<SlotRef>* ring_entries(int queue, int level) const {
+    return reinterpret_cast<std::atomic<SlotRef>*>(rings_ + ring_at(queue, level));
+  }
+  /// Requires: sequence < kCountedFunctions, and reserve_function(sequence) was called.
+  [[nodiscard]] FunctionTimes& function_times(std::uint32_t sequence) const { return functions_[sequence]; }
+  /// One bit a slot: the owner's monitor is to look at it.
+  [[nodiscard]] std::atomic<std::uint64_t>& done_word(std::uint32_t index) const { return done_[index / 64]; }
+  /// How many workers users know of.
+  [[nodiscard]] int seat_count() const { return seat_count_; }
+  /// How many WorkerRecords there are: two a seat.
+  [[nodiscard]] int place_count() const { return 2 * seat_count_; }
+  [[nodiscard]] int seat_of(int place) const { return place % seat_count_; }
   [[nodiscard]] std::uint32_t slot_count() const { return slot_count_; }
   [[nodiscard]] std::span<std::byte> payload() const { return payload_; }
   [[nodiscard]] int descriptor() const { return file_.get(); }
@@ -67,10 +84,22 @@ class Segment {
   ///
   /// Gives: false when the machine has no more (C12). Threads: safe.
   [[nodiscard]] bool reserve_payload(std::uint64_t offset, std::uint64_t bytes) const;
+  /// The same for one ring and its ends.
+  [[nodiscard]] bool reserve_ring(int queue, int level) const;
+  /// The same for one function's times.
+  [[nodiscard]] bool reserve_function(std::uint32_t sequence) const;
 
  private:
   Segment(Descriptor file, boost::interprocess::mapped_region region);
   void lay_out();
+  [[nodiscard]] std::uint64_t ring_at(int queue, int level) const {
+    const auto number = static_cast<std::uint64_t>(queue) * kPriorityLevels + static_cast<unsigned>(level);
+    return number * ring_stride_;
+  }
+  /// Takes real memory for part of the file. Gives: false when there is none.
+  [[nodiscard]] bool reserve(const void* from, std::uint64_t bytes) const;
+
+  static constexpr std::uint64_t kQueueStride = (sizeof(QueueRecord) + 4095) / 4096 * 4096;
 
   Descriptor file_;
   boost::interprocess::mapped_region region_;
@@ -80,9 +109,13 @@ class Segment {
   Slot* slots_ = nullptr;
   std::atomic<SlotRef>* ring_ = nullptr;
   std::uint64_t ring_mask_ = 0;
-  int worker_count_ = 0;
+  std::uint64_t ring_stride_ = 0;
+  std::byte* queues_ = nullptr;
+  std::byte* rings_ = nullptr;
+  FunctionTimes* functions_ = nullptr;
+  std::atomic<std::uint64_t>* done_ = nullptr;
+  int seat_count_ = 0;
   std::uint32_t slot_count_ = 0;
-  std::uint64_t payload_offset_ = 0;
   std::span<std::byte> payload_;
 };
 

@@ -4,18 +4,19 @@
 #include <vector>
 
 #include "processes/segment.h"
-#include "shared/options.h"
+#include "processes/worker_options.h"
+#include "shared/scoreboard.h"
 
 namespace twinpool::processes {
 
 /// What a supervisor needs beside the segment. The descriptors stay the caller's.
 struct SupervisorContext {
-  RestartOptions restart;
+  WorkerOptions options;
+  const ScoreboardMemory* board = nullptr;
   int owner_pidfd = -1;   ///< readable when the owner has ended
   int pool_socket = -1;   ///< its other end closes when the pool is to end at once, launcher or no launcher
   int poke = -1;          ///< eventfd: the owner asks to look at the header
   int owner_bell = -1;    ///< eventfd: asks the owner to look
-  std::vector<int> keep;  ///< descriptors that the workers keep
 };
 
 /// Forks the workers, reaps them, settles what they leave behind, replaces them by RestartPolicy; ends when

@@ -394,10 +394,10 @@ void TaskRecord::spin() const noexcept {
   };
   const SlotWord now = word();
   int peer = current_cpu();
-  if (now.state() == SlotState::kRunning && now.worker() < segment.worker_count()) {
+  if (now.state() == SlotState::kRunning && now.worker() < segment.place_count()) {
     peer = cpu_of(now.worker());
   } else {
-    for (int i = 0; i < segment.worker_count() && peer == current_cpu(); ++i) peer = cpu_of(i);
+    for (int i = 0; i < segment.place_count() && peer == current_cpu(); ++i) peer = cpu_of(i);
   }
   spin_until([this] { return ready(); }, peer);
 }

@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "processes/door.h"
+#include "processes/growth_request.h"
 #include "processes/task_queue.h"
 #include "shared/cpu_aware_spin.h"
 #include "shared/future.h"
@@ -137,6 +138,16 @@ void linger(const SegmentHeader& header, std::uint64_t tasks_in_one_go) {
       owner_cpu);
 }
 
+[[nodiscard]] bool is_to_go(const Segment& segment, const WorkerContext& context) {
+  return segment.header().stopping.load(std::memory_order_relaxed) != 0 ||
+         segment.worker(context.index).leave.load(std::memory_order_relaxed) != 0;
+}
+
+/// Sees to it that what is left in the queue is looked at by somebody else.
+void hand_on(const Segment& segment, const WorkerContext& context) {
+  if (!skip_stale(segment) && !wake_one(segment)) ask_for_workers(segment, context.poke);
+}
+
 /// Sleeps until somebody knocks, unless work has come meanwhile.
 void sleep_at_door(const Segment& segment, const WorkerContext& context) {
   SegmentHeader& header = segment.header();
@@ -146,7 +157,8 @@ void sleep_at_door(const Segment& segment, const WorkerContext& context) {
   // The last look: a submitter either sees the idle bit or is seen here (both sides seq_cst). A searching bit
   // that is set already was meant for an earlier sleep: whoever set it counts on this worker.
   if (skip_stale(segment) && !header.searching.test(context.index) &&
-      header.stopping.load(std::memory_order_seq_cst) == 0) {
+      header.stopping.load(std::memory_order_seq_cst) == 0 &&
+      record.leave.load(std::memory_order_seq_cst) == 0) {
     futex_wait(record.door, door, FutexScope::kAllProcesses);
   }
   header.idle.clear(context.index);
@@ -158,7 +170,7 @@ std::optional<std::uint32_t> find_idly(const Segment& segment, const WorkerConte
   SegmentHeader& header = segment.header();
   // One searcher is enough: whoever finds a task wakes the next.
   bool searching = header.searching.test(context.index) || !somebody_searches(segment);
-  while (header.stopping.load(std::memory_order_relaxed) == 0) {
+  while (!is_to_go(segment, context)) {
     if (searching) {
       header.searching.set(context.index);  // after a wake-up it is set already
       auto index = claim(segment, context.index);
@@ -169,7 +181,7 @@ std::optional<std::uint32_t> find_idly(const Segment& segment, const WorkerConte
       header.searching.clear(context.index);
       if (index) {
         // Submitters have counted on this search; what this worker cannot take, another one has to, now.
-        if (!skip_stale(segment)) wake_one(segment);
+        hand_on(segment, context);
         return index;
       }
     }
@@ -186,6 +198,7 @@ void run_claimed(const Segment& segment, const WorkerContext& context, Slot& slo
   const std::int64_t submitted = slot.submitted_ns;
   const std::int64_t started = submitted != 0 ? now_ns() : 0;
   if (submitted != 0) slot.started_ns = started;
+  context.line.begin(slot, started);
   bool published = false;
   try {
     SlotSink sink(segment, slot, generation, context);
@@ -199,6 +212,7 @@ void run_claimed(const Segment& segment, const WorkerContext& context, Slot& slo
   } catch (const ResultRefused&) {
     record.tasks.store(record.tasks.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
+  context.line.end(record.tasks.load(std::memory_order_relaxed));
   announce_room(segment);
   note_cpu(record);
 }
@@ -215,12 +229,12 @@ void run_worker(const Segment& segment, const WorkerContext& context) {
   SegmentHeader& header = segment.header();
   WorkerRecord& record = segment.worker(context.index);
   note_cpu(record);
-  // The supervisor stores it too; but who sees this worker ready wants to find it there.
-  record.pid.store(static_cast<std::uint32_t>(::getpid()), std::memory_order_release);
   record.ready.store(record.incarnation.load(std::memory_order_relaxed), std::memory_order_release);
   futex_wake(record.ready, INT32_MAX, FutexScope::kAllProcesses);
+  context.line.idle(now_ns());
+  if (context.poke >= 0) poke_supervisor(context.poke);
   std::uint64_t tasks_in_one_go = 0;
-  while (header.stopping.load(std::memory_order_relaxed) == 0) {
+  while (!is_to_go(segment, context)) {
     auto index = claim(segment, context.index);
     if (!index) {
       index = find_idly(segment, context, tasks_in_one_go);
@@ -229,7 +243,12 @@ void run_worker(const Segment& segment, const WorkerContext& context) {
     if (!index) break;
     run_claimed(segment, context, segment.slot(*index));
     ++tasks_in_one_go;
+    if (record.tasks.load(std::memory_order_relaxed) == context.poke_at) poke_supervisor(context.poke);
   }
+  // Somebody may have counted on this worker.
+  header.idle.clear(context.index);
+  header.searching.clear(context.index);
+  hand_on(segment, context);
 }
 
 bool in_worker_process() { return worker_process; }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+
+#include "processes/scoreboard_line.h"
 #include "processes/segment.h"
 
 namespace twinpool::processes {
@@ -9,9 +12,13 @@ namespace twinpool::processes {
 struct WorkerContext {
   int index = 0;
   int owner_bell = -1;  ///< eventfd that makes the owner look at kNeedsMemory slots
+  int poke = -1;        ///< eventfd that makes the supervisor look; none in tests
+  ScoreboardLine line = {};
+  std::uint64_t poke_at = UINT64_MAX;  ///< the place's count of tasks at which the supervisor is to look
 };
 
-/// One worker's life: takes tasks, runs them, settles them, until the header says that the pool stops.
+/// One worker's life: takes tasks, runs them, settles them, until the header says that the pool stops or the
+/// supervisor that this worker is to leave.
 ///
 /// Requires: this process is a fresh fork and nobody else has the place `context.index`.
 void run_worker(const Segment& segment, const WorkerContext& context);

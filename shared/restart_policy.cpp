@@ -2,6 +2,7 @@
 #include "shared/restart_policy.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace twinpool {
 
@@ -12,7 +13,7 @@ void RestartPolicy::died(Clock::time_point now, bool productive) {
   if (static_cast<int>(deaths_.size()) > options_.intensity || unproductive_ > options_.start_failures) {
     degraded_ = true;
   }
-  if (degraded_ || unproductive_ > 1) next_start_ = std::max(next_start_, now + delay());
+  if (degraded_ || unproductive_ > 1) next_start_ = std::max(next_start_, now + next_delay());
 }
 
 void RestartPolicy::proved() {
@@ -24,7 +25,7 @@ void RestartPolicy::proved() {
 }
 
 void RestartPolicy::started(Clock::time_point now) {
-  if (degraded_ || unproductive_ > 1) next_start_ = now + delay();
+  if (degraded_ || unproductive_ > 1) next_start_ = now + next_delay();
 }
 
 int RestartPolicy::recent_deaths(Clock::time_point now) const {
@@ -39,6 +40,13 @@ std::chrono::milliseconds RestartPolicy::delay() const {
   auto delay = options_.backoff_first;
   for (int i = 2; i < unproductive_ && delay < options_.backoff_limit; ++i) delay *= 2;
   return std::min(delay, options_.backoff_limit);
+}
+
+std::chrono::milliseconds RestartPolicy::next_delay() {
+  const auto whole = delay();
+  if (!random_) return whole;
+  const double share = std::uniform_real_distribution<double>(0, options_.backoff_jitter)(*random_);
+  return std::chrono::milliseconds(std::llround(static_cast<double>(whole.count()) * (1 - share)));
 }
 
 }  // namespace twinpool

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <deque>
+#include <optional>
+#include <random>
 
 #include "shared/future.h"
 #include "shared/options.h"
@@ -21,7 +24,11 @@ namespace twinpool {
 /// and period), here with a back-off that OTP leaves out. Threads: one.
 class RestartPolicy {
  public:
-  explicit RestartPolicy(const RestartOptions& options) : options_(options) {}
+  /// Takes: `seed`: for `backoff_jitter`; none: delays are not shortened.
+  explicit RestartPolicy(const RestartOptions& options, std::optional<std::uint32_t> seed = std::nullopt)
+      : options_(options) {
+    if (seed) random_.emplace(*seed);
+  }
 
   /// A worker died unasked. `productive`: it had finished a task, or had lived for a whole `backoff_limit`.
   void died(Clock::time_point now, bool productive);
@@ -40,12 +47,15 @@ class RestartPolicy {
 
  private:
   [[nodiscard]] std::chrono::milliseconds delay() const;
+  /// The same, shortened by a random share.
+  [[nodiscard]] std::chrono::milliseconds next_delay();
 
   RestartOptions options_;
   std::deque<Clock::time_point> deaths_;
   int unproductive_ = 0;
   bool degraded_ = false;
   Clock::time_point next_start_{};
+  std::optional<std::minstd_rand> random_;
 };
 
 }  // namespace twinpool

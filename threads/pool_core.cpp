@@ -6,6 +6,7 @@
 #include <new>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "shared/futex.h"
@@ -96,6 +97,14 @@ std::uint64_t PoolCore::settled() const noexcept {
   for (int i = 0, count = workers(); i < count; ++i) {
     sum += worker(i).counts().completed.load(std::memory_order_seq_cst);
     sum += worker(i).counts().failed.load(std::memory_order_seq_cst);
+  }
+  return sum;
+}
+
+std::uint64_t PoolCore::surely_settled() const noexcept {
+  std::uint64_t sum = settled_elsewhere_.load(std::memory_order_seq_cst);
+  for (int i = 0, count = workers(); i < count; ++i) {
+    sum += worker(i).counts().settled.load(std::memory_order_seq_cst);
   }
   return sum;
 }
@@ -306,7 +315,7 @@ void PoolCore::run_in_caller(TaskSlot& slot) noexcept {
     const std::lock_guard lock(latency_);
     if (settled_here) caller_functions_.count(function, completed, 1);
   }
-  settled_elsewhere();
+  if (settled_here) settled_elsewhere();
 }
 
 void PoolCore::resume() noexcept {
@@ -355,13 +364,23 @@ bool PoolCore::drain(std::optional<Clock::time_point> deadline) {
   advance(Phase::kDraining);
   show_flag(kScoreboardClosed, true);
   admission_.close();
+  std::optional<Clock::time_point> patience;
   for (bool in_time = true;;) {
     const std::uint32_t turn = idle_turn_.load(std::memory_order_acquire);
     // A worker that counted as a sleeper before this has settled its tasks visibly; a later one will announce
     // itself.
     parking_.meet_sleepers();
-    if (settled() == admission_.accepted()) return true;
-    if (!in_time) return false;
+    // Surely: workers that are sent home too early would leave a task in its queue.
+    if (surely_settled() == admission_.accepted()) return true;
+    if (!in_time) {
+      // Whoever has the last result must not hear that its task goes on: the worker is about to count it.
+      if (settled() < admission_.accepted()) return false;
+      const auto now = Clock::now();
+      if (!patience) patience = now + std::chrono::seconds(1);  // but it may be inside a continuation
+      if (now >= *patience) return false;
+      std::this_thread::yield();
+      continue;
+    }
     in_time = futex_wait(idle_turn_, turn, FutexScope::kThisProcess, deadline);
   }
 }
@@ -415,12 +434,13 @@ bool PoolCore::end_unrun(TaskSlot& slot, std::uint32_t why) noexcept {
   if ((slot.word() & slot_bits::kSampled) != 0) slot.times().settled_ns = now_ns();
   count_ended(why, 1);
   const std::uint32_t before = slot.finish_unrun(why);
-  if ((before & slot_bits::kEarly) != 0) count_ended(why, -1);  // counted there
+  const bool settled_here = (before & slot_bits::kEarly) == 0;
+  if (!settled_here) count_ended(why, -1);  // counted there
   if ((before & slot_bits::kHeld) == 0) {
     slot.clear(before);
     arena_.give_back(slot);
   }
-  settled_elsewhere();
+  if (settled_here) settled_elsewhere();
   return true;
 }
 
@@ -525,7 +545,10 @@ PoolStats PoolCore::stats() const {
   for (int i = 0; i < kTries; ++i) {
     const std::uint64_t before = settled_seen();
     read_settled(stats);
-    if (settled_seen() == before) break;
+    // More than were accepted: one counts twice, and whoever is about to take that back may lack a CPU.
+    const bool twice = settled_seen() > accepted;
+    if (settled_seen() == before && !twice) break;
+    if (twice) std::this_thread::yield();
     accepted = admission_.accepted();
   }
   const std::lock_guard lock(latency_);

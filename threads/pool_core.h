@@ -141,8 +141,11 @@ class PoolCore {
   void finish_claimed(TaskSlot& slot) noexcept;
   /// Counts a task that was ended before its end; `by` is 1, or -1 when it then was not.
   void count_ended(std::uint32_t why, int by) noexcept;
-  /// A task has settled that no worker of this pool settled.
-  void settled_elsewhere() noexcept { worker_idle(); }
+  /// A task has settled that no worker has run to its end. Once for each.
+  void settled_elsewhere() noexcept {
+    settled_elsewhere_.fetch_add(1, std::memory_order_seq_cst);
+    worker_idle();
+  }
   /// Lets go of slots of ended tasks, if many still lie in queues.
   void sweep_stale() noexcept;
   /// Reads what every worker runs: see TaskSlot.
@@ -155,7 +158,7 @@ class PoolCore {
   void worker_left() noexcept;
   [[nodiscard]] bool closed() const noexcept { return phase_.load(std::memory_order_seq_cst) != Phase::kOpen; }
   /// What was counted as settled has changed at a moment that no sleeper's announcement follows.
-  void recounted() noexcept { announce(); }
+  void recounted() noexcept { worker_idle(); }
   /// Where a worker last found a task after having had none: for those who wait for one.
   void note_worker_cpu(int cpu) noexcept {
     if (worker_cpu_.load(std::memory_order_relaxed) != cpu) worker_cpu_.store(cpu, std::memory_order_relaxed);
@@ -186,7 +189,11 @@ class PoolCore {
   [[nodiscard]] TaskSlot* take_any() noexcept;
   void tell_full() noexcept;
   [[nodiscard]] bool sampled(std::uint64_t sequence) const noexcept;
+  /// How many tasks count as settled: a little before they are, and one that its worker and somebody else
+  /// settle at the same moment for that moment twice.
   [[nodiscard]] std::uint64_t settled() const noexcept;
+  /// How many tasks have settled for certain, a little after they did.
+  [[nodiscard]] std::uint64_t surely_settled() const noexcept;
   void read_settled(PoolStats& stats) const noexcept;
   void advance(Phase to) noexcept;
   void reject_queued() noexcept;
@@ -227,6 +234,7 @@ class PoolCore {
   std::atomic<std::uint64_t> timed_out_{0};
   std::atomic<std::uint64_t> completed_by_callers_{0};
   std::atomic<std::uint64_t> failed_by_callers_{0};
+  std::atomic<std::uint64_t> settled_elsewhere_{0};
   std::atomic<std::uint64_t> refused_{0};
   std::atomic<std::uint32_t> workers_there_{0};
   std::atomic<std::uint32_t> idle_turn_{0};  // changes when a draining pool may have become empty

@@ -20,8 +20,7 @@
 namespace twinpool::threads {
 
 class PoolCore;
-
-class TaskControl;
+struct TaskControl;
 
 /// What the word of a slot holds. A slot in the free list has kFinished set and kHeld clear.
 namespace slot_bits {
@@ -180,7 +179,8 @@ class alignas(64) TaskSlot final : public TaskState {
   /// The next slot of a chain of free ones, or of a list of waiting ones; atomic, since a thread that lost a
   /// race for the head may still look.
   std::atomic<std::uint32_t> next_free{0};
-  /// Written by TaskControls alone, under its lock; readable without it while kControlled is set.
+  /// Written by TaskControls alone, under its lock. Readable without it by who keeps the slot from being
+  /// cleared: its submitter, worker, Future or stop callback.
   [[nodiscard]] TaskControl* control() const { return control_; }
   void set_control(TaskControl* control) { control_ = control; }
 

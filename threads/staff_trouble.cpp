@@ -71,7 +71,10 @@ std::optional<Clock::time_point> Staff::mend(Clock::time_point now) noexcept {
     if (at(i).due) static_cast<void>(renew(i));
   }
   changed_.notify_all();  // reload may go on
-  if (present_.load(std::memory_order_relaxed) >= range_.min) return std::nullopt;
+  // Also when this look came too early, since a start or death meanwhile has moved the moment: those who are
+  // due, and tasks that wait for more workers, have no other timer.
+  const bool enough = present_.load(std::memory_order_relaxed) >= range_.min;
+  if (enough && may_start()) return std::nullopt;
   return std::max(policy_.next_start(), now + std::chrono::milliseconds(1));
 }
 

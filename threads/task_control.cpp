@@ -105,10 +105,13 @@ void TaskControls::follow(TaskSlot& slot, const std::stop_token& stop) noexcept 
 }
 
 void TaskControls::detach(TaskSlot& slot) noexcept {
-  TaskControl* control = nullptr;
+  TaskControl* const control = slot.control();
+  if (control == nullptr) return;
+  // Waits for a cancel that another thread's request to stop is at: that one looks at `control` without the
+  // lock. Not under the lock, since what the cancel ends may need it.
+  control->on_stop.reset();
   {
     const std::lock_guard lock(lock_of(slot));
-    control = slot.control();
     slot.set_control(nullptr);
   }
   delete control;

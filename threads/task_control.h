@@ -32,7 +32,7 @@ struct TaskControl {
   std::chrono::nanoseconds run_limit{0};
   std::atomic<std::int64_t> started_ns{0};    ///< by the worker; 0: not yet
   std::atomic<std::int64_t> cancelled_ns{0};  ///< when a running task was cancelled; 0: was not
-  /// Last, so that it is gone first: its end waits for a cancel that uses the slot and what is above.
+  /// Gone first: its end waits for a cancel that uses the slot and what is above.
   std::optional<std::stop_callback<Cancel>> on_stop;
 };
 
@@ -55,6 +55,8 @@ class TaskControls {
   void attach(TaskSlot& slot, const TaskType& type, const with* options);
   /// Cancels the task when `stop` is requested, perhaps now. Requires: filled and not published yet.
   static void follow(TaskSlot& slot, const std::stop_token& stop) noexcept;
+  /// Takes the control away, if there is one. Requires: the slot is the caller's alone, but for a stop
+  /// callback, which is waited for, and the deadline thread.
   void detach(TaskSlot& slot) noexcept;
 
   /// See Future::cancel. Requires: the slot stays the task's meanwhile.

@@ -262,6 +262,7 @@ void Worker::settle(TaskSlot& slot, std::uint32_t bits) noexcept {
   }
   if (cancelled) core_.count_ended(kCancelled, 1);
   const std::uint32_t before = slot.finish(bits);
+  if ((before & kEarly) == 0) count(counts_.settled, 1, std::memory_order_release);
   if ((before & (kEarly | kCancelAsked)) != 0) recount(word, before, bits == kValue);
   if ((before & kHeld) == 0) {
     slot.clear(before | bits);
@@ -282,7 +283,7 @@ void Worker::recount(std::uint32_t seen, std::uint32_t before, bool completed) n
   } else if ((seen & kEarly) == 0 && !settled_here) {
     core_.count_ended(kCancelled, -1);  // who settled it has counted it
   }
-  core_.settled_elsewhere();
+  core_.recounted();
 }
 
 void Worker::record_times(std::uint32_t function, const TaskTiming& times) noexcept {

@@ -20,6 +20,8 @@ class PoolCore;
 struct alignas(64) WorkerCounts {
   std::atomic<std::uint64_t> completed{0};
   std::atomic<std::uint64_t> failed{0};
+  // Settled by this worker for certain: counted after the fact, while the two above are counted before it.
+  std::atomic<std::uint64_t> settled{0};
   std::atomic<std::uint64_t> busy_ns{0};  // estimated from sampled tasks
 };
 

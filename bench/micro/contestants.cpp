@@ -2,6 +2,7 @@
 #include "bench/micro/contestants.h"
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/packaged_task.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -10,6 +11,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "bench/micro/observer.h"
 #include "bench/micro/ping_pong.h"
 #include "bench/micro/plain_pool.h"
 #include "processes/launcher.h"
@@ -98,6 +100,27 @@ void add_pool(std::vector<Case>& cases, std::string_view contestant, Submit subm
                      }});
 }
 
+template <typename ThePool>
+void add_bare(std::vector<Case>& cases, std::string_view contestant, ThePool& pool) {
+  const auto submit = [&pool](std::uint64_t i) { return pool.template submit<give_back>(i); };
+  cases.push_back({contestant, kWatchedWindow,
+                   [submit](benchmark::State& state) { measure_throughput(state, submit, kWatchedWindow); },
+                   kWatchedCase_s});
+}
+
+/// The observer is there for the turn of this case only, so that it costs no other one anything.
+template <typename ThePool>
+void add_watched(std::vector<Case>& cases, std::string_view contestant, ThePool& pool) {
+  const auto submit = [&pool](std::uint64_t i) { return pool.template submit<give_back>(i); };
+  cases.push_back({contestant, kWatchedWindow,
+                   [submit, &pool](benchmark::State& state) {
+                     const Observer observer(pool);
+                     measure_throughput(state, submit, kWatchedWindow);
+                     state.counters[kLooks] = static_cast<double>(observer.looks());
+                   },
+                   kWatchedCase_s});
+}
+
 }  // namespace
 
 std::string Case::name() const {
@@ -110,15 +133,25 @@ struct Contestants::Pools {
   explicit Pools(int workers)
       : launcher(processes::Launcher::start()),
         processes({.workers = workers}),
+        bare_processes({.workers = workers}),
+        watched_processes({.workers = workers, .on_event = count}),
         threads({.workers = workers}),
+        bare_threads({.workers = workers}),
+        watched_threads({.workers = workers, .on_event = count}),
         plain(workers),
         asio(static_cast<std::size_t>(workers)) {}
   ~Pools() { asio.join(); }
 
+  std::atomic<std::uint64_t> events = 0;
+  EventCallback count = [this](const Event&) { events.fetch_add(1, std::memory_order_relaxed); };
   PingPong ping_pong;
   std::shared_ptr<processes::Launcher> launcher;
   processes::ProcessPool processes;
+  processes::ProcessPool bare_processes;
+  processes::ProcessPool watched_processes;
   threads::ThreadPool threads;
+  threads::ThreadPool bare_threads;
+  threads::ThreadPool watched_threads;
   PlainPool plain;
   boost::asio::thread_pool asio;
 };
@@ -141,6 +174,10 @@ std::vector<Case> Contestants::cases() {
                      measure_round_trips(state,
                                          [&pools](std::uint64_t i) { return pools.ping_pong.round(i); });
                    }});
+  add_bare(cases, kBareThreads, pools.bare_threads);
+  add_watched(cases, kWatchedThreads, pools.watched_threads);
+  add_bare(cases, kBareProcesses, pools.bare_processes);
+  add_watched(cases, kWatchedProcesses, pools.watched_processes);
   return cases;
 }
 

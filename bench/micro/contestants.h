@@ -17,15 +17,27 @@ inline constexpr std::string_view kProcessTwin = "process twin";
 inline constexpr std::string_view kPlainPool = "plain pool";
 inline constexpr std::string_view kAsioPool = "Boost.Asio";
 inline constexpr std::string_view kPingPong = "ping-pong";
+/// The twins again, each as two pools of its own that differ in one thing: nobody looks at one; the other has
+/// `on_event` set and an Observer.
+inline constexpr std::string_view kBareThreads = "thread twin, bare";
+inline constexpr std::string_view kWatchedThreads = "thread twin, watched";
+inline constexpr std::string_view kBareProcesses = "process twin, bare";
+inline constexpr std::string_view kWatchedProcesses = "process twin, watched";
 
 /// Tasks in flight in the throughput cases.
 inline constexpr std::size_t kWindows[] = {1, 64, 1024};
+/// Tasks in flight where bare and watched pools are compared.
+inline constexpr std::size_t kWatchedWindow = 1024;
+/// How long such a case is timed at least: an Observer looks 5 times meanwhile.
+inline constexpr double kWatchedCase_s = 0.5;
 /// Stands for a window where round trips are timed one by one.
 inline constexpr std::size_t kRoundTrip = 0;
 
 /// The counters that a round-trip case gives beside its mean time, in nanoseconds.
 inline constexpr const char* kP50 = "p50_ns";
 inline constexpr const char* kP99 = "p99_ns";
+/// The counter that a watched case gives: how often its Observer looked.
+inline constexpr const char* kLooks = "looks";
 
 /// One contestant in one discipline.
 struct Case {
@@ -33,6 +45,8 @@ struct Case {
   std::size_t window = kRoundTrip;
   /// A body for Google Benchmark: one iteration is one task. Skips with an error when a result is wrong.
   std::function<void(benchmark::State&)> run;
+  /// Timed for at least so long, whatever RoundOptions::case_s says.
+  double least_s = 0;
 
   [[nodiscard]] std::string name() const;
 };

@@ -27,6 +27,10 @@ std::vector<Goal> judge_goals(const Measurements& measurements) {
   const auto& processes_p50 = measurements.at({kProcessTwin, kRoundTrip}).p50_ns;
   const auto& ping_pong_p50 = measurements.at({kPingPong, kRoundTrip}).p50_ns;
 
+  const auto watched_over_bare = [&](std::string_view watched, std::string_view bare) {
+    return ratios(measurements.at({watched, kWatchedWindow}).mean_ns,
+                  measurements.at({bare, kWatchedWindow}).mean_ns);
+  };
   std::vector<double> tasks_per_s;
   for (const double ns : processes_64) tasks_per_s.push_back(1e9 / ns);
   return {
@@ -37,6 +41,10 @@ std::vector<Goal> judge_goals(const Measurements& measurements) {
             ratios(processes_64, threads_64)),
       reach("process twin's round-trip p50 over the ping-pong's", "x", false, 1.5,
             ratios(processes_p50, ping_pong_p50)),
+      reach("thread twin's time a task when watched over bare, window 1024", "x", false, 1.05,
+            watched_over_bare(kWatchedThreads, kBareThreads)),
+      reach("process twin's time a task when watched over bare, window 1024", "x", false, 1.05,
+            watched_over_bare(kWatchedProcesses, kBareProcesses)),
   };
 }
 

@@ -16,6 +16,7 @@ namespace {
 using Align = TextTable::Align;
 
 constexpr std::string_view kContestants[] = {kThreadTwin, kProcessTwin, kPlainPool, kAsioPool, kPingPong};
+constexpr std::string_view kObserved[] = {kBareThreads, kWatchedThreads, kBareProcesses, kWatchedProcesses};
 
 std::string with_quartiles(std::vector<double> samples) {
   std::sort(samples.begin(), samples.end());
@@ -48,7 +49,13 @@ std::string describe_times(const Measurements& measurements) {
       row.push_back(with_quartiles(measurements.at({contestant, window}).mean_ns));
     throughput.add(std::move(row));
   }
-  return round_trips.str() + "\n" + throughput.str();
+  TextTable observed({Align::kLeft, Align::kRight});
+  observed.add({"observed, ns a task", fmt::format("window {}", kWatchedWindow)});
+  for (const std::string_view contestant : kObserved) {
+    observed.add(
+        {std::string(contestant), with_quartiles(measurements.at({contestant, kWatchedWindow}).mean_ns)});
+  }
+  return round_trips.str() + "\n" + throughput.str() + "\n" + observed.str();
 }
 
 std::string describe_goals(std::span<const Goal> goals) {

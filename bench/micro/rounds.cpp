@@ -27,6 +27,9 @@ class Collector : public benchmark::BenchmarkReporter {
         return one.name() == run.run_name.function_name;
       });
       if (found == cases_.end()) continue;
+      const auto looks = run.counters.find(kLooks);
+      if (looks != run.counters.end() && looks->second.value < 1)
+        error_ = run.run_name.function_name + ": nobody looked";
       Series& series = into_[{found->contestant, found->window}];
       series.mean_ns.push_back(run.GetAdjustedRealTime());
       if (found->window != kRoundTrip) continue;
@@ -58,7 +61,9 @@ Measurements measure(std::span<const Case> cases, const RoundOptions& options,
     std::shuffle(order.begin(), order.end(), random);
     benchmark::ClearRegisteredBenchmarks();
     for (const Case* const one : order)
-      benchmark::RegisterBenchmark(one->name().c_str(), one->run)->MinTime(options.case_s)->UseRealTime();
+      benchmark::RegisterBenchmark(one->name().c_str(), one->run)
+          ->MinTime(std::max(options.case_s, one->least_s))
+          ->UseRealTime();
     Collector collector(cases, measurements);
     benchmark::RunSpecifiedBenchmarks(&collector);
     if (!collector.error().empty()) throw std::runtime_error(collector.error());

@@ -23,6 +23,17 @@ std::string workers_of(const Plan& plan) {
                      counts.size() == 1 && *counts.begin() == 1 ? "worker" : "workers");
 }
 
+/// What was asked for beyond the defaults; all cells of a plan have it alike.
+std::string dispatch_of(const Plan& plan) {
+  std::string text;
+  if (plan.cells.empty()) return text;
+  const Cell& cell = plan.cells.front();
+  if (cell.strategy != Strategy::kSharedQueue)
+    text += fmt::format("  {}, stealing {}", name_of(cell.strategy), cell.stealing ? "on" : "off");
+  if (cell.priority) text += fmt::format("  priority {}", *cell.priority);
+  return text;
+}
+
 }  // namespace
 
 std::string environment_line(const Plan& plan) {
@@ -31,8 +42,8 @@ std::string environment_line(const Plan& plan) {
   std::string system = machine.kernel;
   if (machine.hypervisor != "none")
     system += fmt::format(" under {}", machine.hypervisor == "unknown" ? "a hypervisor" : machine.hypervisor);
-  return fmt::format("twinpool {}  {}  {} of {} CPUs (affinity {}, quota {})  {}  {}  seed {}", kVersion,
-                     workers_of(plan), cpus.usable, cpus.online, cpus.affinity,
+  return fmt::format("twinpool {}  {}{}  {} of {} CPUs (affinity {}, quota {})  {}  {}  seed {}", kVersion,
+                     workers_of(plan), dispatch_of(plan), cpus.usable, cpus.online, cpus.affinity,
                      cpus.quota ? fmt::format("{:.3g}", *cpus.quota) : "none", system, machine.libc,
                      plan.seed);
 }

@@ -23,7 +23,7 @@ class Echo {
     for (std::size_t v = 0; v < kVariants; ++v)
       payloads_[v] = make_payload(options.seed + v, options.payload_bytes);
   }
-  Future<Result> submit(Pool& pool, std::uint64_t number) {
+  Future<Result> submit(Intake& pool, std::uint64_t number) {
     return pool.submit<echo>(payloads_[number % kVariants]);
   }
   [[nodiscard]] bool right(std::uint64_t number, const Result& result) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct FlowOptions {
   std::string input = {};  ///< wordcount: the file to read
   std::vector<std::uint32_t> words_in_slice =
       {};  ///< wordcount: the right answer of each slice, counted in one pass before
+  std::optional<int> priority = {};  ///< of each task; none: submitted without a word
 };
 
 /// How many tasks, and how they are pushed through the pool.

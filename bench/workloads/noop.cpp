@@ -11,7 +11,7 @@ std::uint64_t noop(std::uint64_t number) { return number; }
 struct Noop {
   using Result = std::uint64_t;
   Noop(Pool&, const FlowOptions&) {}
-  static Future<Result> submit(Pool& pool, std::uint64_t number) { return pool.submit<noop>(number); }
+  static Future<Result> submit(Intake& pool, std::uint64_t number) { return pool.submit<noop>(number); }
   static bool right(std::uint64_t number, Result result) { return result == number; }
   static std::uint64_t digest(Result result) { return result; }
 };

@@ -27,7 +27,7 @@ std::uint32_t count_primes(std::uint32_t below) {
 struct Primes {
   using Result = std::uint32_t;
   Primes(Pool&, const FlowOptions&) {}
-  static Future<Result> submit(Pool& pool, std::uint64_t) { return pool.submit<count_primes>(kBelow); }
+  static Future<Result> submit(Intake& pool, std::uint64_t) { return pool.submit<count_primes>(kBelow); }
   static bool right(std::uint64_t, Result result) { return result == kPrimesBelow; }
   static std::uint64_t digest(Result result) { return result; }
 };

@@ -35,7 +35,7 @@ class Sha256 {
       expected_[v] = sha256(payloads_[v]);
     }
   }
-  Future<Result> submit(Pool& pool, std::uint64_t number) {
+  Future<Result> submit(Intake& pool, std::uint64_t number) {
     return pool.submit<sha256>(payloads_[number % kVariants]);
   }
   [[nodiscard]] bool right(std::uint64_t number, const Result& result) const {

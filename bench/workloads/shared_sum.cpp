@@ -29,7 +29,7 @@ class SharedSum {
       expected_.push_back(std::accumulate(slices_.back().begin(), slices_.back().end(), std::uint64_t{0}));
     }
   }
-  Future<Result> submit(Pool& pool, std::uint64_t number) {
+  Future<Result> submit(Intake& pool, std::uint64_t number) {
     return pool.submit<sum_slice>(slices_[number % slices_.size()]);
   }
   [[nodiscard]] bool right(std::uint64_t number, Result result) const {

@@ -36,7 +36,7 @@ class Sort {
       : seed_(options.seed),
         count_(options.payload_bytes / sizeof(std::uint64_t)),
         sum_(count_ * (count_ - 1) / 2) {}
-  [[nodiscard]] Future<Result> submit(Pool& pool, std::uint64_t number) const {
+  [[nodiscard]] Future<Result> submit(Intake& pool, std::uint64_t number) const {
     return pool.submit<shuffle_and_sort>(mix(seed_ ^ mix(number)), count_);
   }
   [[nodiscard]] bool right(std::uint64_t, const Result& result) const {

@@ -11,17 +11,18 @@
 
 #include "bench/trial.h"
 #include "bench/workloads/flow.h"
+#include "bench/workloads/intake.h"
 #include "bench/workloads/mix.h"
 
 namespace twinpool::bench {
 
 /// The closed loop over a workload's own types. A workload W gives:
-///   `using Result`, `Future<Result> submit(Pool&, std::uint64_t number)`, `bool right(std::uint64_t number,
-///   const Result&)`, and `std::uint64_t digest(const Result&)`.
+///   `using Result`, `Future<Result> submit(Intake&, std::uint64_t number)`, `bool right(std::uint64_t
+///   number, const Result&)`, and `std::uint64_t digest(const Result&)`.
 template <typename W>
 class TypedFlow final : public Flow {
  public:
-  TypedFlow(Pool& pool, W workload) : pool_(pool), workload_(std::move(workload)) {}
+  TypedFlow(Intake intake, W workload) : intake_(intake), workload_(std::move(workload)) {}
 
   Tally run(const Stretch& stretch, TrialPage* page) override {
     Tally tally;
@@ -34,7 +35,7 @@ class TypedFlow final : public Flow {
         take(place, stretch.first + i - window, stretch.keep_latency, tally);
         if (page != nullptr) count(tally, *page);
       }
-      if (i < stretch.tasks) place = workload_.submit(pool_, stretch.first + i);
+      if (i < stretch.tasks) place = workload_.submit(intake_, stretch.first + i);
     }
     return tally;
   }
@@ -42,7 +43,7 @@ class TypedFlow final : public Flow {
   Tally hold(std::uint64_t tasks, void (*held)(void*), void* argument) override {
     std::vector<Future<Result>> futures;
     futures.reserve(tasks);
-    for (std::uint64_t i = 0; i < tasks; ++i) futures.push_back(workload_.submit(pool_, i));
+    for (std::uint64_t i = 0; i < tasks; ++i) futures.push_back(workload_.submit(intake_, i));
     for (const auto& future : futures) future.wait();
     held(argument);
     Tally tally;
@@ -84,13 +85,13 @@ class TypedFlow final : public Flow {
     page.wrong.store(tally.wrong, std::memory_order_relaxed);
   }
 
-  Pool& pool_;
+  Intake intake_;
   W workload_;
 };
 
 template <typename W>
 std::unique_ptr<Flow> make_flow(Pool& pool, const FlowOptions& options) {
-  return std::make_unique<TypedFlow<W>>(pool, W(pool, options));
+  return std::make_unique<TypedFlow<W>>(Intake(pool, options.priority), W(pool, options));
 }
 
 }  // namespace twinpool::bench

@@ -21,7 +21,7 @@ class Wordcount {
       : path_(options.input), slice_bytes_(options.payload_bytes), expected_(options.words_in_slice) {
     if (expected_.empty()) throw std::runtime_error("the text of wordcount is empty");
   }
-  Future<Result> submit(Pool& pool, std::uint64_t number) {
+  Future<Result> submit(Intake& pool, std::uint64_t number) {
     return pool.submit<count_words_in_slice>(path_, number % expected_.size() * slice_bytes_, slice_bytes_);
   }
   [[nodiscard]] bool right(std::uint64_t number, Result result) const {

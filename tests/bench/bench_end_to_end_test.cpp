@@ -123,6 +123,26 @@ TEST_F(BenchCommand, GivesDataAloneOnStandardOutputWhenAsked) {
   EXPECT_THAT(run.error(), HasSubstr("tasks per second"));
 }
 
+TEST_F(BenchCommand, HandsTasksOutAsToldForEachNumberOfWorkers) {
+  CommandRun run({"bench", "--backend", "threads", "--trials", "1", "--tasks", "30", "--workload", "noop",
+                  "--workers", "1..3", "--strategy", "interleaved-weighted-round-robin", "--stealing", "off",
+                  "--priority", "-5", "--json", path("r.json")});
+  ASSERT_EQ(run.code(), 0) << run.error();
+  EXPECT_THAT(run.out(),
+              HasSubstr("1,2,3 workers  interleaved-weighted-round-robin, stealing off  priority -5"));
+  EXPECT_THAT(run.out(), HasSubstr("noop w=3"));
+  const json report = read_json("r.json");
+  ASSERT_EQ(report.at("cells").size(), 3u);
+  for (int i = 0; i < 3; ++i) {
+    const json& cell = report.at("cells")[static_cast<std::size_t>(i)];
+    EXPECT_EQ(cell.at("workers"), i + 1);
+    EXPECT_EQ(cell.at("strategy"), "interleaved-weighted-round-robin");
+    EXPECT_EQ(cell.at("stealing"), false);
+    EXPECT_EQ(cell.at("priority"), -5);
+    expect_balance(cell.at("backends")[0].at("samples")[0]);
+  }
+}
+
 TEST_F(BenchCommand, CountsTheWordsOfAFile) {
   std::ofstream(path("text")) << "some words\nin a file " << std::string(500, 'x') << " end\n";
   CommandRun run({"bench", "--trials", "1", "--tasks", "9", "--workload", "wordcount", "--payload", "64",

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/strategies.h"
 #include "bench/workloads/registry.h"
 #include "tests/bench/command_run.h"
 
@@ -54,6 +55,19 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{{"bench", "--workers", "-1"}, 2, "--workers must be 1 or more, not -1"},
         BadInput{{"bench", "--workers", "1000000"}, 2, "--workers can be 256 at most, not 1000000"},
         BadInput{{"bench", "--workers", "many"}, 2, "--workers"},
+        BadInput{{"bench", "--workers", "4..1"}, 2, "--workers: the range '4..1' runs backwards; write 1..4"},
+        BadInput{{"bench", "--workers", "1..300"}, 2, "--workers can be 256 at most, not 300"},
+        BadInput{
+            {"bench", "--priority", "-21"}, 2, "--priority must be a whole number from -20 to 19, not '-21'"},
+        BadInput{{"bench", "--priority"}, 2, "--priority needs a value"},
+        BadInput{{"bench", "--strategy", "rund-robin"},
+                 2,
+                 "unknown strategy 'rund-robin'; did you mean 'round-robin'?"},
+        BadInput{{"bench", "--strategy", "custom"}, 2, "--strategy custom is a function"},
+        BadInput{{"bench", "--strategy", "least-busy", "--stealing", "of"},
+                 2,
+                 "--stealing cannot be 'of'; did you mean"},
+        BadInput{{"bench", "--stealing", "off"}, 2, "--stealing means nothing to strategy 'shared-queue'"},
         BadInput{{"bench", "--window", "99999999"}, 2, "--window can be 1048576 at most"},
         BadInput{{"bench", "--tasks", "10", "--duration", "1s"}, 2, "exclude each other"},
         BadInput{{"bench", "--workload", "echo", "--payload", "900TB"}, 2, "--payload"},
@@ -73,12 +87,13 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{{"doctor", "--json", "/nonexistent/x.json"}, 2, "cannot write"},
         BadInput{{"__trial"}, 1, "trials are started by the bench itself"}));
 
-TEST(Cli, ListsAllWorkloadsFaultsAndBackends) {
+TEST(Cli, ListsAllWorkloadsFaultsBackendsAndStrategies) {
   CommandRun run({"list"});
   EXPECT_EQ(run.code(), 0);
   for (const std::string& name : workload_names()) EXPECT_THAT(run.out(), HasSubstr(name));
   EXPECT_THAT(run.out(), HasSubstr("stack-overflow"));
   EXPECT_THAT(run.out(), HasSubstr("forked worker processes"));
+  for (const std::string& name : strategy_names()) EXPECT_THAT(run.out(), HasSubstr(name));
   EXPECT_THAT(run.error(), IsEmpty());
 }
 
@@ -86,6 +101,14 @@ TEST(Cli, ListsOneKindAlone) {
   CommandRun run({"list", "backends"});
   EXPECT_EQ(run.code(), 0);
   EXPECT_THAT(run.out(), Not(HasSubstr("primes")));
+}
+
+TEST(Cli, ListsStrategiesWithTheirRules) {
+  CommandRun run({"list", "strategies"});
+  EXPECT_EQ(run.code(), 0);
+  EXPECT_THAT(run.out(), HasSubstr("least-busy"));
+  EXPECT_THAT(run.out(), HasSubstr("each worker in turn"));
+  EXPECT_THAT(run.out(), Not(HasSubstr("custom")));
 }
 
 TEST(Cli, SaysItsVersion) {

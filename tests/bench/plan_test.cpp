@@ -5,11 +5,13 @@
 #include <gtest/gtest.h>
 
 #include "bench/cli.h"
+#include "bench/strategies.h"
 
 namespace twinpool::bench {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr MachineRoom kRoom{.usable_cpus = 2, .available_bytes = std::uint64_t{8} << 30};
@@ -41,6 +43,66 @@ TEST(Plan, MakesOneCellForEachWorkloadAndNumberOfWorkersOnce) {
   EXPECT_EQ(plan.cells[0].workload->name, "noop");
   EXPECT_EQ(plan.cells[2].workers, 4);
   EXPECT_EQ(plan.cells[3].workload->name, "echo");
+}
+
+TEST(Plan, TakesRangesOfWorkersAmongThem) {
+  const auto workers_of = [](std::vector<std::string> lists) {
+    std::vector<int> workers;
+    for (const Cell& cell : make_plan({.workloads = {"noop"}, .workers = std::move(lists)}, kRoom).cells)
+      workers.push_back(cell.workers);
+    return workers;
+  };
+  EXPECT_THAT(workers_of({"1..4"}), ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(workers_of({"8,2..3", "3..4"}), ElementsAre(8, 2, 3, 4));
+  EXPECT_THAT(workers_of({"5..5"}), ElementsAre(5));
+}
+
+TEST(Plan, RefusesRangesThatAreNone) {
+  EXPECT_THAT(refusal({.workers = {"4..1"}}), HasSubstr("the range '4..1' runs backwards; write 1..4"));
+  EXPECT_THAT(refusal({.workers = {"0..2"}}), HasSubstr("--workers must be 1 or more, not 0"));
+  EXPECT_THAT(refusal({.workers = {"1..257"}}), HasSubstr("--workers can be 256 at most, not 257"));
+  for (const char* text : {"1..", "..4", "..", "1...4", "1..2..3", "1-4", "1.5..2"})
+    EXPECT_THAT(refusal({.workers = {text}}), HasSubstr("--workers")) << text;
+}
+
+TEST(Plan, GivesEveryCellPriorityStrategyAndStealing) {
+  const Plan plain = make_plan({.workloads = {"noop"}}, kRoom);
+  EXPECT_FALSE(plain.cells[0].priority.has_value());
+  EXPECT_EQ(plain.cells[0].strategy, Strategy::kSharedQueue);
+  const Plan plan = make_plan(
+      {.workloads = {"noop", "echo"}, .priority = "-20", .strategy = "fair-share", .stealing = "off"}, kRoom);
+  for (const Cell& cell : plan.cells) {
+    EXPECT_EQ(cell.priority, kLowestPriority);
+    EXPECT_EQ(cell.strategy, Strategy::kFairShare);
+    EXPECT_FALSE(cell.stealing);
+  }
+}
+
+TEST(Plan, RefusesPrioritiesStrategiesAndSwitchesThatAreNone) {
+  for (const char* text : {"20", "-21", "1.5", "high", "+1", "5 "}) {
+    EXPECT_THAT(refusal({.priority = text}), HasSubstr("--priority must be a whole number from -20 to 19"))
+        << text;
+  }
+  EXPECT_THAT(refusal({.strategy = "leastbusy"}),
+              HasSubstr("unknown strategy 'leastbusy'; did you mean 'least-busy'?"));
+  EXPECT_THAT(refusal({.strategy = "custom"}), HasSubstr("a function that a program gives its pool"));
+  EXPECT_THAT(refusal({.strategy = "round-robin", .stealing = "onn"}),
+              HasSubstr("--stealing cannot be 'onn'; did you mean 'on'?"));
+  EXPECT_THAT(refusal({.stealing = "off"}), HasSubstr("--stealing means nothing to strategy 'shared-queue'"));
+}
+
+TEST(Strategies, AllMakeOptionsThatAPoolAccepts) {
+  for (const std::string& name : strategy_names()) {
+    const Strategy strategy = read_strategy(name);
+    EXPECT_EQ(name_of(strategy), name);
+    EXPECT_FALSE(sentence_of(strategy).empty());
+    for (const int workers : {1, 3, kMaxWorkers}) {
+      PoolOptions options{.workers = workers, .dispatch = dispatch_by(strategy, false, workers)};
+      EXPECT_NO_THROW(options = validate(options)) << name;
+      EXPECT_FALSE(options.dispatch.stealing);
+    }
+  }
+  EXPECT_THAT(dispatch_by(Strategy::kWeightedRoundRobin, true, 3).weights, ElementsAre(1, 2, 3));
 }
 
 TEST(Plan, SuggestsTheNearestName) {

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "bench/cli.h"
+#include "bench/reporters/environment.h"
 #include "bench/reporters/json.h"
 #include "bench/reporters/output_file.h"
 #include "bench/reporters/table.h"
@@ -150,6 +151,35 @@ TEST(Report, HoldsEverySampleAndNoNumberThatIsNone) {
   EXPECT_EQ(cell.at("backends").at(0).at("samples").at(0).at("checksum"), "fedcba9876543210");
   EXPECT_FALSE(
       cell.at("processes_over_threads").at("throughput").contains("low"));  // three pairs have no interval
+}
+
+TEST(Dispatch, IsNamedByTheFirstLineAndEachCell) {
+  BenchResults results = make_results(0.6, 3);
+  EXPECT_THAT(environment_line(results.plan), Not(HasSubstr("stealing")));
+  const auto plain = make_report(results, {}).at("cells").at(0);
+  EXPECT_EQ(plain.at("strategy"), "shared-queue");
+  EXPECT_TRUE(plain.at("priority").is_null());
+
+  results.plan = make_plan({.workloads = {"noop"}, .priority = "7", .strategy = "round-robin"},
+                           {.usable_cpus = 2, .available_bytes = std::uint64_t{8} << 30});
+  results.cells[0].cell = results.plan.cells[0];
+  EXPECT_THAT(environment_line(results.plan),
+              HasSubstr("  2 workers  round-robin, stealing on  priority 7  "));
+  const auto told = make_report(results, {}).at("cells").at(0);
+  EXPECT_EQ(told.at("strategy"), "round-robin");
+  EXPECT_EQ(told.at("stealing"), true);
+  EXPECT_EQ(told.at("priority"), 7);
+}
+
+TEST(RoundSpec, CrossesAsJsonWithItsDispatch) {
+  const Plan plan =
+      make_plan({.workloads = {"noop"}, .priority = "-3", .strategy = "least-used", .stealing = "off"},
+                {.usable_cpus = 2, .available_bytes = std::uint64_t{8} << 30});
+  const nlohmann::json json = make_round_spec(plan.cells[0], Backend::kThreads, 5, {});
+  const auto back = json.get<RoundSpec>();
+  EXPECT_EQ(back.flow.priority, -3);
+  EXPECT_EQ(back.strategy, Strategy::kLeastUsed);
+  EXPECT_FALSE(back.stealing);
 }
 
 TEST(Samples, CrossAsJson) {

@@ -60,6 +60,16 @@ TEST(ParseCount, ReadsMultiples) {
     EXPECT_FALSE(parse_count("-n", text)) << text;
 }
 
+TEST(ParseInteger, ReadsWholeNumbersWithinItsLimits) {
+  EXPECT_EQ(*parse_integer("--priority", "-20", -20, 19), -20);
+  EXPECT_EQ(*parse_integer("--priority", "0", -20, 19), 0);
+  EXPECT_EQ(*parse_integer("--priority", "19", -20, 19), 19);
+  EXPECT_EQ(parse_integer("--priority", "20", -20, 19).error,
+            "--priority must be a whole number from -20 to 19, not '20'");
+  for (const char* text : {"", "-", "+1", " 1", "1 ", "1.0", "1k", "0x1", "99999999999999999999"})
+    EXPECT_FALSE(parse_integer("--priority", text, -20, 19)) << text;
+}
+
 TEST(ParseRate, ReadsPeriods) {
   EXPECT_DOUBLE_EQ(*parse_rate("--rate", "10k/s"), 10000);
   EXPECT_DOUBLE_EQ(*parse_rate("--rate", "250"), 250);

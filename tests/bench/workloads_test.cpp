@@ -7,8 +7,10 @@
 #include <filesystem>
 #include <fstream>
 #include <numeric>
+#include <optional>
 #include <set>
 #include <system_error>
+#include <vector>
 
 #include "bench/backend.h"
 #include "bench/workloads/mix.h"
@@ -108,7 +110,7 @@ template <auto Fn>
 struct Broken {
   using Result = std::uint64_t;
   Broken(Pool&, const FlowOptions&) {}
-  static Future<Result> submit(Pool& pool, std::uint64_t number) { return pool.submit<Fn>(number); }
+  static Future<Result> submit(Intake& pool, std::uint64_t number) { return pool.submit<Fn>(number); }
   static bool right(std::uint64_t number, Result result) { return result == number; }
   static std::uint64_t digest(Result result) { return result; }
 };
@@ -132,6 +134,27 @@ TEST(TypedFlow, CountsFailures) {
   EXPECT_EQ(page.delivered, 15u);
   EXPECT_EQ(page.failed, 5u);
   EXPECT_EQ(tally.first_mistake, "task 4: task gave up");
+}
+
+std::vector<std::uint64_t> ran;
+std::uint64_t record(std::uint64_t number) {
+  ran.push_back(number);
+  return number;
+}
+
+TEST(Intake, SubmitsWithThePriorityAskedForAndPlainlyWithoutOne) {
+  const auto pool = make_pool(Backend::kThreads, {.workers = 1});
+  pool->pause();
+  Intake low(*pool, kLowestPriority);
+  Intake plain(*pool, std::nullopt);
+  Intake high(*pool, kHighestPriority);
+  std::vector<Future<std::uint64_t>> futures;
+  futures.push_back(low.submit<record>(std::uint64_t{1}));
+  futures.push_back(plain.submit<record>(std::uint64_t{2}));
+  futures.push_back(high.submit<record>(std::uint64_t{3}));
+  pool->resume();
+  for (auto& future : futures) future.get();
+  EXPECT_EQ(ran, (std::vector<std::uint64_t>{3, 2, 1}));
 }
 
 TEST(TypedFlow, KeepsOneLatencyForEachTaskOfATimedPool) {

@@ -220,7 +220,7 @@ class Play {
   void end_workers(pid_t replacement) {
     const Segment& segment = owner_.segment();
     segment.header().stopping.store(1);
-    for (int i = 0; i < segment.worker_count(); ++i) processes::knock(segment.worker(i));
+    for (int i = 0; i < segment.place_count(); ++i) processes::knock(segment.worker(i));
     if (bystander_ > 0 && !reap(bystander_)) complain("the bystander does not end");
     if (replacement > 0 && !reap(replacement)) complain("the replacement does not end");
     if (scenario_.lives_on && !reap(worker_->pid())) complain("the worker does not end");

@@ -70,7 +70,7 @@ void work(const Segment& segment, const WorkerContext& context) {
     if (order == Order::kPublishedInPlace) slot.word.store(word.with(SlotState::kDone).bits);
     InlineSink sink(slot);
     Reader arguments(std::span<const std::byte>(slot.arguments, slot.arguments_bytes));
-    slot.type->run_encoded(arguments, sink);
+    slot.type->run_encoded(arguments, sink, {});
     if (order != Order::kPublishedInPlace)
       slot.word.compare_exchange_strong(word.bits, word.with(SlotState::kDone).bits);
   }

@@ -114,9 +114,12 @@ TEST(Hygiene, AWorkerIgnoresSigintHasDefaultSignalsNoMaskItsOwnGroupAndOneThread
   {
     ProcessPool pool({.workers = 1});
     EXPECT_EQ(value_of(pool.submit<disposition>(SIGINT)), 1);
-    for (const int signal : {SIGTERM, SIGUSR1, SIGUSR2, SIGHUP, SIGCHLD, SIGPIPE, SIGSEGV, SIGALRM}) {
+    for (const int signal : {SIGTERM, SIGUSR1, SIGUSR2, SIGHUP, SIGCHLD, SIGPIPE, SIGALRM}) {
       EXPECT_EQ(value_of(pool.submit<disposition>(signal)), 0) << signal;
       EXPECT_FALSE(value_of(pool.submit<is_blocked>(signal))) << signal;
+    }
+    for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) {
+      EXPECT_EQ(value_of(pool.submit<disposition>(signal)), 2) << "the handler that notes where a worker crashed";
     }
     EXPECT_NE(value_of(pool.submit<process_group>()), getpgid(0));
     EXPECT_EQ(value_of(pool.submit<threads_of_worker>()), 1);
@@ -248,8 +251,10 @@ TEST(Guarantees, OfTheProcessTwinAreWhatThisFolderProves) {
                                            .refused_never_ran = true,
                                            .survives_worker_death = true,
                                            .running_task_can_be_ended = true,
+                                           .retries_lost_tasks = true,
                                            .no_orphans = true,
                                            .bounded_memory = true,
+                                           .limits_worker_memory = true,
                                            .moves_arguments = false,
                                            .isolates_memory = true,
                                            .nested_submission = false}));

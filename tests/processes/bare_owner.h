@@ -45,7 +45,7 @@ class BareOwner {
 
   /// What the owner's monitor does when a worker has rung.
   void serve_bell() const {
-    for (int worker = 0; worker < segment().worker_count(); ++worker) {
+    for (int worker = 0; worker < segment().place_count(); ++worker) {
       const SlotRef intent = segment().worker(worker).intent.load(std::memory_order_acquire);
       if (intent != 0 && ref_index(intent) < segment().slot_count())
         books_->attach_result_memory(ref_index(intent));

@@ -27,11 +27,12 @@ std::uint64_t bytes_taken(const Segment& segment) {
 
 TEST(Segment, StartsAsZerosOfTheShapeThatWasAskedFor) {
   const Segment segment = Segment::create(kShape);
-  EXPECT_EQ(segment.worker_count(), 3);
+  EXPECT_EQ(segment.seat_count(), 3);
+  EXPECT_EQ(segment.place_count(), 6);
   EXPECT_EQ(segment.slot_count(), 5u);
   EXPECT_GE(segment.ring_size(), 10u);
   EXPECT_EQ(segment.payload().size(), 1u << 20);
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(segment.worker(i).pid.load(), 0u);
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(segment.worker(i).pid.load(), 0u);
   for (std::uint32_t i = 0; i < 5; ++i) EXPECT_EQ(segment.slot(i).word.load(), 0u);
   EXPECT_EQ(segment.payload().back(), std::byte{0});
 }
@@ -40,7 +41,7 @@ TEST(Segment, ItsPartsDoNotOverlap) {
   const Segment segment = Segment::create(kShape);
   const auto at = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p); };
   EXPECT_LE(at(&segment.header() + 1), at(&segment.worker(0)));
-  EXPECT_LE(at(&segment.worker(2) + 1), at(&segment.slot(0)));
+  EXPECT_LE(at(&segment.worker(5) + 1), at(&segment.slot(0)));
   EXPECT_LE(at(&segment.slot(4) + 1), at(&segment.ring_entry(0)));
   EXPECT_LE(at(&segment.ring_entry(segment.ring_size() - 1) + 1), at(segment.payload().data()));
   EXPECT_EQ(at(&segment.slot(0)) % 64, 0u);
@@ -51,7 +52,7 @@ TEST(Segment, WhoAttachesSeesTheSameMemory) {
   const Segment ours = Segment::create(kShape);
   const Segment theirs = Segment::attach(Descriptor(::dup(ours.descriptor())));
   EXPECT_NE(&ours.header(), &theirs.header());
-  EXPECT_EQ(theirs.worker_count(), ours.worker_count());
+  EXPECT_EQ(theirs.place_count(), ours.place_count());
   EXPECT_EQ(theirs.slot_count(), ours.slot_count());
   EXPECT_EQ(theirs.payload().size(), ours.payload().size());
   ours.slot(4).word.store(42);
