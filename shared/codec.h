@@ -207,6 +207,49 @@ constexpr bool flat() {
 
 }  // namespace detail
 
+namespace detail {
+
+template <typename T>
+constexpr bool holds_bool();
+
+template <typename T, std::size_t... I>
+constexpr bool a_member_holds_bool(std::index_sequence<I...>) {
+  return (holds_bool<boost::pfr::tuple_element_t<I, T>>() || ...);
+}
+
+/// Whether a bool is (a part of) a flat T, as far as that can be seen.
+template <typename T>
+constexpr bool holds_bool() {
+  using U = std::remove_cv_t<T>;
+  if constexpr (std::is_same_v<U, bool>) {
+    return true;
+  } else if constexpr (kIsStdArray<U>) {
+    return holds_bool<typename U::value_type>();
+  } else if constexpr (PlainStruct<U> && flat<U>()) {
+    return a_member_holds_bool<U>(std::make_index_sequence<boost::pfr::tuple_size_v<U>>{});
+  } else {
+    return false;
+  }
+}
+
+/// Makes true of what lies in a bool and is neither true nor false: to look at that is undefined behaviour.
+template <typename T>
+void settle_bools(T& value) {
+  if constexpr (std::is_same_v<T, bool>) {
+    unsigned char byte = 0;
+    std::memcpy(&byte, &value, 1);
+    value = byte != 0;
+  } else if constexpr (kIsStdArray<T>) {
+    for (auto& element : value) settle_bools(element);
+  } else {
+    boost::pfr::for_each_field(value, []<typename M>(M& member) {
+      if constexpr (holds_bool<M>() && !std::is_const_v<M>) settle_bools(member);
+    });
+  }
+}
+
+}  // namespace detail
+
 /// How a T is written and read. Specialise it for a type of your own:
 ///
 /// ```cpp
@@ -230,7 +273,11 @@ template <typename T>
 requires kFlat<T>
 struct Codec<T> {
   static void encode(Writer& out, const T& value) { out.put(value); }
-  static T decode(Reader& in) { return in.get<T>(); }
+  static T decode(Reader& in) {
+    auto value = in.get<T>();
+    if constexpr (detail::holds_bool<T>()) detail::settle_bools(value);
+    return value;
+  }
 };
 
 namespace detail {
@@ -279,7 +326,9 @@ struct Codec<std::vector<T>> {
   static std::vector<T> decode(Reader& in) {
     if constexpr (kFlat<T> && !std::is_same_v<T, bool>) {
       const auto elements = detail::decode_span<T>(in);
-      return std::vector<T>(elements.begin(), elements.end());
+      std::vector<T> value(elements.begin(), elements.end());
+      if constexpr (detail::holds_bool<T>()) std::for_each(value.begin(), value.end(), detail::settle_bools<T>);
+      return value;
     } else {
       const auto count = in.get_count(1);
       std::vector<T> value;

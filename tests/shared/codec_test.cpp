@@ -161,6 +161,26 @@ TEST(Codec, RefusesAVariantWithoutThatAlternative) {
   EXPECT_THROW((static_cast<void>(Codec<std::variant<int, std::string>>::decode(reader))), DecodeError);
 }
 
+struct Switches {
+  std::uint32_t number;
+  bool first;
+  std::array<bool, 2> more;
+  bool operator==(const Switches&) const = default;
+};
+
+TEST(Codec, ReadsAnyByteAsABoolInSomethingFlatToo) {
+  static_assert(kFlat<Switches>);
+  Encoded encoded(std::vector<Switches>{{1, true, {true, true}}, {2, true, {true, true}}});
+  auto& last = encoded.bytes().back();  // padding, or the last bool
+  std::memset(&last - 3, 0x42, 4);
+  Reader all(encoded.bytes());
+  const auto read = Codec<std::vector<Switches>>::decode(all);
+  ASSERT_EQ(read.size(), 2);
+  EXPECT_EQ(read.back(), (Switches{2, true, {true, true}}));
+  Reader one(encoded.bytes().last(sizeof(Switches)));
+  EXPECT_EQ(Codec<Switches>::decode(one), (Switches{2, true, {true, true}}));
+}
+
 TEST(Codec, ReadsAnyByteAsABool) {
   for (int byte = 0; byte < 256; ++byte) {
     Encoded encoded(true);
