@@ -10,7 +10,7 @@ shift 2
 found=$(mktemp -d)
 trap 'rm -rf "$found"' EXIT
 # A fault is the fuzzer's to report, not the pool's: nothing here has a fault handler of its own.
-"$program" -max_total_time="${TWINPOOL_FUZZ_SECONDS:-20}" -timeout=20 -rss_limit_mb=1024 -print_new=0 \
+"$program" -max_total_time="${TWINPOOL_FUZZ_SECONDS:-20}" -timeout=20 -rss_limit_mb=1024 \
   -print_final_stats=1 -artifact_prefix="$program-" "$@" "$found" "$corpus" >"$found.log" 2>&1 || {
   code=$?
   tail -n 60 "$found.log"
