@@ -92,9 +92,9 @@ class MapResults {
 template <auto Fn, std::ranges::input_range Range>
 [[nodiscard]] MapResults<ResultOf<Fn>> map(Pool& pool, Range&& range, MapOptions options = {}) {
   validate(options.task);
-  using Source = detail::RangeSource<Fn, std::views::all_t<Range>>;
-  return MapResults<ResultOf<Fn>>(
-      std::make_unique<Source>(pool, std::views::all(std::forward<Range>(range)), options.task), options);
+  using Source = detail::RangeSource<Fn, Range>;
+  return MapResults<ResultOf<Fn>>(std::make_unique<Source>(pool, std::forward<Range>(range), options.task),
+                                  options);
 }
 
 }  // namespace twinpool

@@ -64,28 +64,31 @@ MapChunk<ResultOf<Fn>> run_chunk(std::stop_token stop, std::vector<Element<Fn>> 
   return results;
 }
 
-/// Reads a range, and submits what it has read.
-template <auto Fn, typename View>
+/// Reads a range, and submits what it has read. `Range` is a reference where the range was given as an
+/// lvalue.
+///
+/// No view of the standard library: clang 14 cannot compile those of libstdc++ 12.
+template <auto Fn, typename Range>
 class RangeSource final : public MapSource<ResultOf<Fn>> {
   using Chunk = MapChunk<ResultOf<Fn>>;
   static_assert(TaskOf<Fn>::check());
-  static_assert(std::constructible_from<Element<Fn>, std::ranges::range_reference_t<View>>,
+  static_assert(std::constructible_from<Element<Fn>, std::ranges::range_reference_t<Range>>,
                 "twinpool: an element of the range cannot become the parameter of fn");
 
  public:
-  RangeSource(Pool& pool, View view, const with& options)
-      : pool_(pool), options_(options), view_(std::move(view)) {}
+  RangeSource(Pool& pool, Range&& range, const with& options)
+      : pool_(pool), options_(options), range_(std::forward<Range>(range)) {}
 
   std::size_t fill(std::size_t size) override {
     // The next element is asked for when it is needed, not when the one before was read: it may be slow to
     // come.
     while (elements_.size() < size) {
       if (!at_) {
-        at_.emplace(std::ranges::begin(view_));
+        at_.emplace(std::ranges::begin(range_));
       } else {
         ++*at_;
       }
-      if (*at_ == std::ranges::end(view_)) break;
+      if (*at_ == std::ranges::end(range_)) break;
       elements_.emplace_back(**at_);
       ++read_;
     }
@@ -93,8 +96,8 @@ class RangeSource final : public MapSource<ResultOf<Fn>> {
   }
   [[nodiscard]] std::size_t filled() const override { return elements_.size(); }
   [[nodiscard]] std::optional<std::size_t> left() override {
-    if constexpr (std::ranges::sized_range<View> && std::ranges::forward_range<View>) {
-      return static_cast<std::size_t>(std::ranges::size(view_)) - read_;
+    if constexpr (std::ranges::sized_range<Range> && std::ranges::forward_range<Range>) {
+      return static_cast<std::size_t>(std::ranges::size(range_)) - read_;
     } else {
       return std::nullopt;
     }
@@ -109,8 +112,8 @@ class RangeSource final : public MapSource<ResultOf<Fn>> {
  private:
   Pool& pool_;
   const with options_;
-  View view_;
-  std::optional<std::ranges::iterator_t<View>> at_;  // at the element that was read last
+  Range range_;
+  std::optional<std::ranges::iterator_t<Range>> at_;  // at the element that was read last
   std::size_t read_ = 0;
   std::vector<Element<Fn>> elements_;
 };

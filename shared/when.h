@@ -20,7 +20,10 @@ namespace twinpool {
 /// What `when_any` gives.
 template <typename T>
 struct WhenAny {
-  std::size_t index = 0;           ///< which task settled first
+  // No aggregate, which Boost.PFR would take apart in search of a codec (and cannot, with clang).
+  WhenAny(std::size_t first, std::vector<Future<T>> all) : index(first), futures(std::move(all)) {}
+
+  std::size_t index;               ///< which task settled first
   std::vector<Future<T>> futures;  ///< all of them, in the order given; the one at `index` is ready
 };
 
@@ -172,7 +175,7 @@ class AnyOf final : public TypedPromise<WhenAny<T>> {
     this->let_go();
   }
   void relay_done(std::size_t index) noexcept {
-    if (this->claim()) this->settle_claimed(WhenAny<T>{.index = index, .futures = std::move(futures_)});
+    if (this->claim()) this->settle_claimed(WhenAny<T>(index, std::move(futures_)));
     this->let_go();
   }
 

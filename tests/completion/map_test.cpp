@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shared/map.h"
 
+#include <list>
 #include <sstream>
 
+#include "tests/completion/numbers.h"
 #include "tests/conformance/notebook.h"
 
 /// `map` in both twins: which elements run, in which order their results come, and what fails with what.
@@ -42,8 +44,7 @@ TEST_P(Conformance, C1_MapGivesTheResultOfEachElementInOrder) {
 TEST_P(Conformance, C1_MapGivesEachResultOnceAsTasksAreDone) {
   const auto pool = make();
   std::vector<int> seen(1000);
-  for (auto& [index, outcome] :
-       map<twice>(*pool, std::views::iota(0, 1000), {.chunk = 7, .ordered = false})) {
+  for (auto& [index, outcome] : map<twice>(*pool, count_to(1000), {.chunk = 7, .ordered = false})) {
     ASSERT_LT(index, seen.size());
     ++seen[index];
     EXPECT_EQ(outcome.value(), 2 * static_cast<int>(index));
@@ -66,7 +67,7 @@ TEST_P(Conformance, C1_MapGivesWhatIsDoneWhileAnEarlierElementRuns) {
 
 TEST_P(Conformance, C15_AnElementThatThrowsFailsAlone) {
   const auto pool = make();
-  for (auto& [index, outcome] : map<even_only>(*pool, std::views::iota(0, 100), {.chunk = 10})) {
+  for (auto& [index, outcome] : map<even_only>(*pool, count_to(100), {.chunk = 10})) {
     ASSERT_EQ(outcome.has_value(), index % 2 == 0);
     if (outcome) {
       EXPECT_EQ(outcome.value(), static_cast<int>(index));
@@ -78,28 +79,38 @@ TEST_P(Conformance, C15_AnElementThatThrowsFailsAlone) {
   }
 }
 
-TEST_P(Conformance, C17_MapTakesInputRangesViewsAndBools) {
+TEST_P(Conformance, C17_MapTakesContainersTextAndBools) {
   const auto pool = make();
-  std::istringstream text("to be or not");
   std::vector<std::size_t> lengths;
-  for (auto& result : map<length>(*pool, std::views::istream<std::string>(text))) {
-    lengths.push_back(result.value());
-  }
+  const std::list<const char*> words{"to", "be", "or", "not"};
+  for (auto& result : map<length>(*pool, words)) lengths.push_back(result.value());
   EXPECT_EQ(lengths, (std::vector<std::size_t>{2, 2, 2, 3}));
   std::vector<bool> odd;
   for (auto& result : map<is_odd>(*pool, std::vector<int>{1, 2, 3})) odd.push_back(result.value());
   EXPECT_EQ(odd, (std::vector<bool>{true, false, true}));
-  EXPECT_EQ(std::ranges::distance(map<is_odd>(*pool, std::vector<int>{})), 0);
+  for (auto& result : map<is_odd>(*pool, std::vector<int>{})) ADD_FAILURE() << result.index;
 }
+
+#if !defined(__clang__) || __clang_major__ >= 16
+TEST_P(Conformance, C17_MapTakesViewsAndItsResultsAreARange) {
+  const auto pool = make();
+  std::istringstream text("to be or not");
+  EXPECT_EQ(std::ranges::distance(map<length>(*pool, std::views::istream<std::string>(text))), 4);
+  for (auto& value : map<twice>(*pool, std::views::iota(0) | std::views::take(3)) |
+                         std::views::transform([](auto& result) -> int& { return result.value(); })) {
+    EXPECT_EQ(value % 2, 0);
+  }
+}
+#endif
 
 TEST_P(Conformance, C9_MapReadsAnEndlessRangeNoFurtherThanItsLookAhead) {
   const auto pool = make({.workers = 1});
   Notebook notes(*pool, 1000);
   int read = 0;
-  const auto endless = std::views::iota(0U) | std::views::transform([&](std::uint32_t i) {
-                         ++read;
-                         return std::pair(notes.words(), i);
-                       });
+  const Numbers<std::pair<Words, std::uint32_t>> endless(kEndless, [&](int i) {
+    ++read;
+    return std::pair(notes.words(), static_cast<std::uint32_t>(i));
+  });
   {
     auto results = map<note_it>(*pool, endless, {.chunk = 2, .look_ahead = 3});
     EXPECT_EQ(read, 0) << "nothing is read before somebody asks";
@@ -115,8 +126,7 @@ TEST_P(Conformance, C9_MapReadsAnEndlessRangeNoFurtherThanItsLookAhead) {
 TEST_P(Conformance, C8_MapThatIsLeftEarlyCancelsTheRest) {
   const auto pool = make({.workers = 1});
   Gate gate(*pool);
-  const auto endless =
-      std::views::iota(0) | std::views::transform([&](int i) { return std::pair(gate.words(), i); });
+  const Numbers<std::pair<Words, int>> endless(kEndless, [&](int i) { return std::pair(gate.words(), i); });
   auto first = pool->submit<pass_gate>(gate.words());
   ASSERT_TRUE(gate.wait_entered(1));
   {
@@ -137,7 +147,7 @@ TEST_P(Conformance, C8_MapThatIsLeftEarlyCancelsTheRest) {
 TEST_P(Conformance, C9_MapWaitsForRoomInAFullPool) {
   const auto pool = make({.workers = 1, .queue_capacity = 1});
   long sum = 0;
-  for (auto& result : map<twice>(*pool, std::views::iota(0, 500), {.chunk = 1, .look_ahead = 50})) {
+  for (auto& result : map<twice>(*pool, count_to(500), {.chunk = 1, .look_ahead = 50})) {
     sum += result.value();
   }
   EXPECT_EQ(sum, 499 * 500);
@@ -145,7 +155,7 @@ TEST_P(Conformance, C9_MapWaitsForRoomInAFullPool) {
 
 TEST_P(Conformance, C2_MapThrowsARefusalAfterWhatWasAccepted) {
   const auto pool = make();
-  auto results = map<twice>(*pool, std::views::iota(0), {.chunk = 1, .look_ahead = 4});
+  auto results = map<twice>(*pool, count_to(kEndless), {.chunk = 1, .look_ahead = 4});
   auto at = results.begin();
   ASSERT_TRUE(pool->drain(kPatience));
   int given = 1;
@@ -161,10 +171,10 @@ TEST_P(Conformance, C2_MapThrowsARefusalAfterWhatWasAccepted) {
 
 TEST_P(Conformance, C2_MapThrowsWhatItsRangeThrewAfterWhatItHadRead) {
   const auto pool = make();
-  const auto broken = std::views::iota(0) | std::views::transform([](int i) {
-                        if (i == 5) throw std::out_of_range("five");
-                        return i;
-                      });
+  const Numbers<int> broken(kEndless, [](int i) {
+    if (i == 5) throw std::out_of_range("five");
+    return i;
+  });
   auto results = map<twice>(*pool, broken, {.chunk = 2});
   int given = 0;
   EXPECT_THROW(

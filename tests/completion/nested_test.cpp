@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shared/map.h"
 #include "shared/when.h"
+#include "tests/completion/numbers.h"
 #include "tests/conformance/twin.h"
 #include "threads/thread_pool.h"
 
@@ -25,7 +26,8 @@ int through_when_all(int n) {
 }
 int through_map(bool ordered) {
   int sum = 0;
-  for (auto& result : map<increment>(*the_pool, std::views::iota(0, 100), {.chunk = 3, .ordered = ordered})) {
+  for (auto& result :
+       map<increment>(*the_pool, conformance::count_to(100), {.chunk = 3, .ordered = ordered})) {
     sum += result.value();
   }
   return sum;
