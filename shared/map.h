@@ -80,10 +80,9 @@ class MapResults {
 /// Runs `Fn` on every element of `range`, several elements a task, with a bounded look-ahead.
 ///
 /// Takes:   a function as for submit, of one parameter (and a std::stop_token before it, if wanted); any
-/// input
-///          range, also an endless one, of what the parameter can be made of. A range given as an lvalue, and
-///          the pool, have to be there as long as the results. The range is read in the caller's thread,
-///          while it waits for results.
+///          input range, also an endless one, of what the parameter can be made of. A range given as an
+///          lvalue (a view too), and the pool, have to be there as long as the results. The range is read in
+///          the caller's thread, while it waits for results.
 /// Gives:   the results as an input range of Mapped.
 /// Errors:  an element that throws fails alone. Whatever else befalls a task (its worker is lost, a limit is
 ///          passed, it is cancelled) is the outcome of all elements of its chunk: `chunk = 1` has none share

@@ -95,11 +95,18 @@ TEST_P(Conformance, C17_MapTakesContainersTextAndBools) {
 TEST_P(Conformance, C17_MapTakesViewsAndItsResultsAreARange) {
   const auto pool = make();
   std::istringstream text("to be or not");
-  EXPECT_EQ(std::ranges::distance(map<length>(*pool, std::views::istream<std::string>(text))), 4);
-  for (auto& value : map<twice>(*pool, std::views::iota(0) | std::views::take(3)) |
-                         std::views::transform([](auto& result) -> int& { return result.value(); })) {
-    EXPECT_EQ(value % 2, 0);
+  std::vector<std::size_t> lengths;
+  for (auto& result : map<length>(*pool, std::views::istream<std::string>(text))) {
+    lengths.push_back(result.value());
   }
+  EXPECT_EQ(lengths, (std::vector<std::size_t>{2, 2, 2, 3}));
+  EXPECT_EQ(std::ranges::distance(map<is_odd>(*pool, std::vector<int>{})), 0);
+  std::vector<int> doubled;
+  for (int value : map<twice>(*pool, std::views::iota(0) | std::views::take(3)) |
+                       std::views::transform([](auto& result) { return result.value(); })) {
+    doubled.push_back(value);
+  }
+  EXPECT_EQ(doubled, (std::vector<int>{0, 2, 4}));
 }
 #endif
 
