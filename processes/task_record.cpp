@@ -66,8 +66,10 @@ WorkerLoss TaskRecord::loss_in_slot() const {
     loss.quarantined = attempt_ >= terms_.last_attempt && attempt_ < terms_.attempts;
   }
   if (slot.submitted_ns != 0 || special_) {
+    // Each read once: a worker that scribbles may leave anything here, and may change it meanwhile.
     const std::int64_t started = slot.started_ns.load(std::memory_order_relaxed);
-    if (started != 0 && slot.settled_ns > started) loss.ran = std::chrono::nanoseconds(slot.settled_ns - started);
+    const std::int64_t settled = slot.settled_ns;
+    if (started > 0 && settled > started) loss.ran = std::chrono::nanoseconds(settled - started);
   }
   return loss;
 }
