@@ -12,7 +12,7 @@ constexpr std::uint64_t kCalls = 1'000;
 std::uint64_t split_times(std::uint64_t number) {
   std::uint64_t sum = mix(number);
   for (std::uint64_t i = 0; i < kCalls; ++i) {
-    const auto time = static_cast<std::time_t>((number * kCalls + i) % 2'000'000'000);
+    const auto time = static_cast<std::time_t>(mix(number * kCalls + i) % 2'000'000'000);
     std::tm parts{};
     if (localtime_r(&time, &parts) != nullptr) sum += static_cast<std::uint64_t>(parts.tm_yday);
   }

@@ -45,7 +45,7 @@ void SerialFlow::take(std::uint64_t number, bool keep_latency, Tally& tally) {
       mistake(tally, number, "its result is wrong");
     } else {
       ++tally.delivered;
-      tally.checksum += mix(result ^ mix(number));
+      tally.checksum += mix(mix(~result) ^ mix(number));
     }
   } catch (const std::exception& failure) {
     ++tally.failed;
