@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/bench_command.h"
 
-#include <CLI/CLI.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -19,6 +19,7 @@
 #include "bench/interrupt.h"
 #include "bench/option_readers.h"
 #include "bench/plan.h"
+#include "bench/plugin.h"
 #include "bench/reporters/environment.h"
 #include "bench/reporters/json.h"
 #include "bench/reporters/output_file.h"
@@ -81,6 +82,7 @@ void report(const BenchResults& results, const std::optional<DrillResults>& cras
 
 int run_bench(const BenchFlags& flags) {
   const ColorChoice colour = read_color(flags.color);
+  load_workloads_for_command(flags.options.load);
   const Plan plan = make_plan(flags.options, read_machine_room());
   check_input(plan.input);
   const auto json = open_output("--json", flags.json);
@@ -112,9 +114,22 @@ int run_bench(const BenchFlags& flags) {
 std::function<int()> set_up(CLI::App& app) {
   const auto flags = std::make_shared<BenchFlags>();
   BenchOptions& options = flags->options;
-  app.add_option("--workload", options.workloads, "Workloads to run (all); see `twinpool list workloads`")
+  app.add_option("--workload", options.workloads,
+                 "Workloads to run (those of the suite); see `twinpool list workloads`")
       ->type_name("NAME...")
       ->delimiter(',');
+  app.add_option("--suite", options.suite, "default, quick or full: which workloads to run (default)")
+      ->type_name("NAME");
+  app.add_option("--load", options.load,
+                 "A library of your own workloads, for example ./libmine.so; repeatable")
+      ->type_name("FILE")
+      ->expected(1);
+  app.add_option("--param", options.parameters, "Sets a workload's parameter; repeatable")
+      ->type_name("NAME=VALUE")
+      ->expected(1);
+  app.add_option("--max-time", options.max_time,
+                 "Length of the whole run: fewer trials where they do not fit")
+      ->type_name("T");
   app.add_option("--backend", options.backend, "threads, processes or both (both)")->type_name("NAME");
   app.add_option("-w,--workers", options.workers,
                  "Numbers of workers, one set of cells each, as 1,2,4 or 1..4 (usable CPUs)")
@@ -155,7 +170,9 @@ constinit const Command kBenchCommand{
     .sentence = "Runs the same work on both backends and says how they differ",
     .examples =
         "Examples:\n"
-        "  twinpool bench                                       all workloads, about a minute\n"
+        "  twinpool bench                                       the default suite, about a minute\n"
+        "  twinpool bench --suite full --max-time 5m            every workload, in five minutes\n"
+        "  twinpool bench --load ./libmine.so --workload mine   one of your own\n"
         "  twinpool bench --workload noop echo --workers 1..4   two workloads, four sizes of pool\n"
         "  twinpool bench --workload sort --strategy round-robin --stealing off\n"
         "  twinpool bench --workload echo --payload 1MiB --trials 20 --json echo.json\n"

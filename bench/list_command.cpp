@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/list_command.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <memory>
@@ -10,6 +10,7 @@
 #include "bench/backend.h"
 #include "bench/faults/fault.h"
 #include "bench/nearest_name.h"
+#include "bench/plugin.h"
 #include "bench/reporters/text_table.h"
 #include "bench/strategies.h"
 #include "bench/units.h"
@@ -20,14 +21,26 @@ namespace {
 
 using Align = TextTable::Align;
 
+/// "batch=64 touch=0", and what --payload is without one.
+std::string parameters_of(const Workload& workload) {
+  std::string text;
+  if (!workload.payload.empty())
+    text = fmt::format("--payload {}", print_size(static_cast<double>(workload.default_payload_bytes)));
+  for (const Parameter& parameter : workload.parameters)
+    text += fmt::format("{}{}={}", text.empty() ? "" : " ", parameter.name, parameter.value);
+  return text.empty() ? "-" : text;
+}
+
 void list_workloads() {
-  TextTable table({Align::kLeft, Align::kLeft, Align::kRight, Align::kLeft});
-  table.add({"workload", "a task", "payload", "expected to be faster"});
+  TextTable table({Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft});
+  table.add({"workload", "family", "expected to be faster", "parameters", "exercises"});
   for (const Workload& workload : workloads()) {
     table.add(
-        {std::string(workload.name), std::string(workload.sentence),
-         workload.payload.empty() ? "-" : print_size(static_cast<double>(workload.default_payload_bytes)),
-         std::string(workload.expected == Expected::kNoDifference ? "neither" : name_of(workload.expected))});
+        {std::string(workload.name), std::string(workload.family),
+         fmt::format("{} (+-{:.0f} %)",
+                     workload.expected == Expected::kNoDifference ? "neither" : name_of(workload.expected),
+                     workload.margin * 100),
+         parameters_of(workload), std::string(workload.exercises)});
   }
   fmt::print("{}", table.str());
 }
@@ -83,8 +96,15 @@ int list(const std::string& what) {
 
 std::function<int()> set_up(CLI::App& app) {
   const auto what = std::make_shared<std::string>();
+  const auto libraries = std::make_shared<std::vector<std::string>>();
   app.add_option("what", *what, "workloads, faults, backends or strategies; all when left out");
-  return [what] { return list(*what); };
+  app.add_option("--load", *libraries, "A library of your own workloads to list too; repeatable")
+      ->type_name("FILE")
+      ->expected(1);
+  return [what, libraries] {
+    load_workloads_for_command(*libraries);
+    return list(*what);
+  };
 }
 
 }  // namespace

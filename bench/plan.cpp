@@ -32,11 +32,56 @@ T require(const Parsed<T>& parsed) {
   return *parsed;
 }
 
-std::vector<const Workload*> read_workloads(const std::vector<std::string>& names) {
-  std::vector<const Workload*> chosen;
-  if (names.empty()) {
-    for (const Workload& workload : workloads()) chosen.push_back(&workload);
+std::vector<const Workload*> read_suite(const std::string& suite) {
+  auto chosen = workloads_of_suite(suite.empty() ? "default" : suite);
+  if (chosen.empty())
+    throw UsageError(fmt::format("unknown suite '{}'{}", suite, suggest_name(suite, suite_names())));
+  return chosen;
+}
+
+/// "NAME=VALUE". Errors: UsageError.
+std::pair<std::string, std::string> split_parameter(const std::string& text) {
+  const std::size_t sign = text.find('=');
+  if (sign == std::string::npos || sign == 0)
+    throw UsageError(fmt::format("--param must be NAME=VALUE, not '{}'", text));
+  return {text.substr(0, sign), text.substr(sign + 1)};
+}
+
+/// A parameter that no chosen workload has would silently do nothing.
+void check_parameters(const std::vector<std::string>& typed, const std::vector<const Workload*>& chosen) {
+  std::vector<std::string> known;
+  for (const Workload* workload : chosen) {
+    for (const Parameter& parameter : workload->parameters) known.emplace_back(parameter.name);
   }
+  for (const std::string& text : typed) {
+    const std::string name = split_parameter(text).first;
+    if (known.empty())
+      throw UsageError(fmt::format("--param {} means nothing: no chosen workload has parameters", text));
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      throw UsageError(
+          fmt::format("no chosen workload has a parameter '{}'{}", name, suggest_name(name, known)));
+    }
+  }
+}
+
+std::vector<std::uint64_t> read_parameters(const Workload& workload, const std::vector<std::string>& typed) {
+  std::vector<std::uint64_t> values;
+  for (const Parameter& parameter : workload.parameters) {
+    values.push_back(parameter.value);
+    for (const std::string& text : typed) {
+      const auto [name, value] = split_parameter(text);
+      if (name == parameter.name)
+        values.back() = read_count("--param " + name, value, parameter.least, parameter.most);
+    }
+  }
+  return values;
+}
+
+std::vector<const Workload*> read_workloads(const std::vector<std::string>& names, const std::string& suite) {
+  if (!names.empty() && !suite.empty())
+    throw UsageError("--suite and --workload exclude each other: a suite is a choice of workloads");
+  std::vector<const Workload*> chosen;
+  if (names.empty()) chosen = read_suite(suite);
   for (const std::string& name : names) {
     const Workload* const workload = find_workload(name);
     if (workload == nullptr) {
@@ -119,6 +164,7 @@ void fit_into_memory(Cell& cell, bool window_was_given, const MachineRoom& room)
 Cell make_cell(const Workload& workload, int workers, const BenchOptions& options, const MachineRoom& room) {
   Cell cell{.workload = &workload, .workers = workers, .payload_bytes = workload.default_payload_bytes};
   choose_dispatch(cell, options);
+  cell.parameters = read_parameters(workload, options.parameters);
   if (!options.window.empty()) cell.window = read_count("--window", options.window, 1, kMaxQueueCapacity);
   if (!options.payload.empty() && !workload.payload.empty()) {
     cell.payload_bytes = require(parse_size("--payload", options.payload));
@@ -157,7 +203,8 @@ MachineRoom read_machine_room() {
 Plan make_plan(const BenchOptions& options, const MachineRoom& room) {
   Plan plan;
   plan.backends = read_backends(options.backend);
-  const auto chosen = read_workloads(options.workloads);
+  const auto chosen = read_workloads(options.workloads, options.suite);
+  check_parameters(options.parameters, chosen);
   const auto workers = read_workers(options.workers, room.usable_cpus);
   if (!options.tasks.empty() && !options.duration.empty()) {
     throw UsageError(
@@ -175,6 +222,11 @@ Plan make_plan(const BenchOptions& options, const MachineRoom& room) {
     plan.trials = static_cast<int>(read_count("--trials", options.trials, 1, kMostTrials));
   plan.seed = read_seed(options.seed);
   plan.input = options.input;
+  plan.load = options.load;
+  if (!options.max_time.empty()) {
+    plan.max_time_s =
+        std::chrono::duration<double>(require(parse_duration("--max-time", options.max_time))).count();
+  }
   const auto takes_payload = [](const Workload* workload) { return !workload->payload.empty(); };
   if (!options.payload.empty() && std::none_of(chosen.begin(), chosen.end(), takes_payload)) {
     throw UsageError(fmt::format("--payload means nothing to workload '{}'", chosen.front()->name));

@@ -14,7 +14,11 @@ namespace twinpool::bench {
 
 /// What the user typed after `twinpool bench`, read but not yet judged.
 struct BenchOptions {
-  std::vector<std::string> workloads = {};  ///< empty: all
+  std::vector<std::string> workloads = {};   ///< empty: those of the suite
+  std::string suite = {};                    ///< empty: default
+  std::vector<std::string> parameters = {};  ///< each "NAME=VALUE"
+  std::vector<std::string> load = {};        ///< libraries, loaded already
+  std::string max_time = {};                 ///< empty: as long as it takes
   std::string backend = "both";
   std::vector<std::string> workers = {};  ///< each "N", "N,N" or "N..N"; empty: usable CPUs
   std::string tasks = {};                 ///< tasks of a round; empty: calibrated
@@ -44,7 +48,8 @@ struct Cell {
   std::uint64_t window = kDefaultWindow;
   std::uint64_t payload_bytes = 0;
   std::uint64_t max_shared_bytes = 0;
-  std::optional<int> priority = {};  ///< of each task; none: submitted without a word
+  std::optional<int> priority = {};            ///< of each task; none: submitted without a word
+  std::vector<std::uint64_t> parameters = {};  ///< the workload's, in its order
   Strategy strategy = Strategy::kSharedQueue;
   bool stealing = true;  ///< means nothing while all workers share one queue
 };
@@ -58,6 +63,9 @@ struct Plan {
   std::chrono::nanoseconds round_length = kRoundLength;
   std::uint64_t seed = kDefaultSeed;
   std::string input;
+  std::vector<std::string> load = {};  ///< libraries that each trial loads
+  /// For the whole run; the number of pairs of each cell then is what fits, `trials` at most.
+  std::optional<double> max_time_s = {};
 };
 
 /// What of the machine decides whether a plan can be followed.

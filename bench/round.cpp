@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "bench/plugin.h"
 #include "bench/strategies.h"
 #include "bench/stretch_meter.h"
 #include "bench/workloads/registry.h"
@@ -21,22 +22,6 @@ double seconds_since(Clock::time_point begin) {
 }
 
 std::uint32_t first_answer() { return 42; }
-
-PoolOptions pool_options(const RoundSpec& spec, Timing timing) {
-  PoolOptions options;
-  options.workers = spec.workers;
-  options.queue_capacity = static_cast<std::size_t>(spec.window);
-  options.timing = timing;
-  options.dispatch = dispatch_by(spec.strategy, spec.stealing, spec.workers);
-  options.processes.max_shared_bytes = static_cast<std::size_t>(spec.max_shared_bytes);
-  return options;
-}
-
-const Workload& workload_of(const RoundSpec& spec) {
-  const Workload* const workload = find_workload(spec.workload);
-  if (workload == nullptr) throw std::invalid_argument("there is no workload '" + spec.workload + "'");
-  return *workload;
-}
 
 bool balances(const PoolStats& stats) {
   return stats.submitted == stats.completed + stats.failed + stats.cancelled + stats.timed_out + stats.lost +
@@ -100,7 +85,7 @@ void keep(const Tally& tally, Sample& sample) {
 /// A second pool in which every task is timed, so that the clock reads do not slow the measured stretch.
 void measure_latency(const RoundSpec& spec, Sample& sample) {
   const auto pool = make_pool(spec.backend, pool_options(spec, Timing::kEvery));
-  const auto flow = workload_of(spec).open(*pool, spec.flow);
+  const auto flow = spec.flow.workload->open(*pool, spec.flow);
   keep(flow->run({.first = 0, .tasks = std::min(spec.latency_tasks, spec.window), .window = spec.window},
                  nullptr),
        sample);
@@ -111,6 +96,28 @@ void measure_latency(const RoundSpec& spec, Sample& sample) {
 }
 
 }  // namespace
+
+RoundSpec open_spec(const nlohmann::json& json) {
+  auto spec = json.get<RoundSpec>();
+  load_workloads(spec.load);
+  const Workload* const workload = find_workload(spec.workload);
+  if (workload == nullptr) throw std::invalid_argument("there is no workload '" + spec.workload + "'");
+  spec.flow.workload = workload;
+  if (workload->set_up != nullptr) workload->set_up(settings_of(*workload, spec.flow));
+  return spec;
+}
+
+PoolOptions pool_options(const RoundSpec& spec, Timing timing) {
+  PoolOptions options;
+  options.workers = spec.workers;
+  options.queue_capacity = static_cast<std::size_t>(spec.window);
+  options.timing = timing;
+  options.dispatch = dispatch_by(spec.strategy, spec.stealing, spec.workers);
+  options.processes.max_shared_bytes = static_cast<std::size_t>(spec.max_shared_bytes);
+  const Workload& workload = *spec.flow.workload;
+  if (workload.shape != nullptr) workload.shape(options, settings_of(workload, spec.flow));
+  return options;
+}
 
 RoundSpec make_round_spec(const Cell& cell, Backend backend, std::uint64_t tasks, const FlowOptions& flow) {
   RoundSpec spec{.backend = backend,
@@ -124,11 +131,15 @@ RoundSpec make_round_spec(const Cell& cell, Backend backend, std::uint64_t tasks
                  .flow = flow};
   spec.flow.payload_bytes = cell.payload_bytes;
   spec.flow.priority = cell.priority;
+  spec.flow.backend = backend;
+  spec.flow.workers = cell.workers;
+  spec.flow.parameters = cell.parameters;
+  spec.flow.workload = cell.workload;
   return spec;
 }
 
 nlohmann::json run_round_trial(TrialContext& trial) {
-  const auto spec = trial.spec().get<RoundSpec>();
+  const auto spec = open_spec(trial.spec());
   Sample sample;
   {
     const auto begin = Clock::now();
@@ -137,7 +148,7 @@ nlohmann::json run_round_trial(TrialContext& trial) {
     sample.start_up_s = seconds_since(begin);
 
     trial.page().phase = TrialPhase::kWarming;
-    const auto flow = workload_of(spec).open(*pool, spec.flow);
+    const auto flow = spec.flow.workload->open(*pool, spec.flow);
     if (spec.tasks == 0) {
       keep(calibrate(*flow, spec, sample), sample);
     } else {
@@ -157,12 +168,12 @@ nlohmann::json run_round_trial(TrialContext& trial) {
 }
 
 nlohmann::json run_memory_trial(TrialContext& trial) {
-  const auto spec = trial.spec().get<RoundSpec>();
+  const auto spec = open_spec(trial.spec());
   const auto pool = make_pool(spec.backend, pool_options(spec, Timing::kSampled));
   if (pool->submit<first_answer>().get() != 42)
     throw std::runtime_error("the first task gave a wrong result");
   trial.pause(kMarkRest);
-  const auto flow = workload_of(spec).open(*pool, spec.flow);
+  const auto flow = spec.flow.workload->open(*pool, spec.flow);
   Tally tally = warm_up(*flow, spec);
   add(tally, flow->hold(
                  std::min(spec.window, spec.tasks),

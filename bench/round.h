@@ -27,7 +27,15 @@ struct RoundSpec {
   bool stealing = true;
   double calibrate_s = 0;  ///< with `tasks` 0: how long to look
   FlowOptions flow;
+  std::vector<std::string> load = {};  ///< libraries of workloads to load first
 };
+/// Reads the spec of a trial, loads the libraries that it names, finds its workload and sets that up: what
+/// every trial does that runs a workload, before it makes a pool.
+///
+/// Errors: std::invalid_argument; whatever the workload's set-up throws.
+[[nodiscard]] RoundSpec open_spec(const nlohmann::json& spec);
+/// The options of the pool that the spec asks for, as its workload shapes them.
+[[nodiscard]] PoolOptions pool_options(const RoundSpec& spec, Timing timing);
 [[nodiscard]] RoundSpec make_round_spec(const Cell& cell, Backend backend, std::uint64_t tasks,
                                         const FlowOptions& flow);
 

@@ -20,6 +20,8 @@ void to_json(nlohmann::json& json, const RoundSpec& spec) {
           {"stealing", spec.stealing},
           {"seed", spec.flow.seed},
           {"payload_bytes", spec.flow.payload_bytes}};
+  if (!spec.load.empty()) json["load"] = spec.load;
+  if (!spec.flow.parameters.empty()) json["parameters"] = spec.flow.parameters;
   if (spec.flow.priority) json["priority"] = *spec.flow.priority;
   if (spec.workload == "wordcount") {
     json["input"] = spec.flow.input;
@@ -45,6 +47,10 @@ void from_json(const nlohmann::json& json, RoundSpec& spec) {
   json.at("seed").get_to(spec.flow.seed);
   json.at("payload_bytes").get_to(spec.flow.payload_bytes);
   if (json.contains("priority")) spec.flow.priority = json.at("priority").get<int>();
+  spec.flow.backend = spec.backend;
+  spec.flow.workers = spec.workers;
+  spec.load = json.value("load", std::vector<std::string>());
+  spec.flow.parameters = json.value("parameters", std::vector<std::uint64_t>());
   spec.flow.input = json.value("input", std::string());
   spec.flow.words_in_slice = json.value("words_in_slice", std::vector<std::uint32_t>());
 }

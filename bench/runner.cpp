@@ -25,6 +25,8 @@ namespace {
 
 constexpr std::uint64_t kControlPairs = 6;  // the fewest that give an interval
 constexpr double kControlRound_s = 0.08;    // it only has to show the noise, not to resolve a difference
+/// Time at the end of a limited run for the control and the drill of a crash.
+constexpr double kEndReserve_s = 6;
 constexpr double kCalibrate_s = 0.08;
 constexpr std::uint64_t kLatencyTasks = 1000;  // times the trials: p99 needs a hundred samples beyond it
 constexpr std::uint64_t kTextBytes = 8 << 20;
@@ -71,6 +73,7 @@ class Runner {
   Runner(const Plan& plan, Progress& progress, RunnerOptions options)
       : plan_(plan), progress_(progress), options_(std::move(options)) {
     results_.plan = plan;
+    begin_ = Clock::now();
     results_.usable_cpus = usable_cpus();
   }
 
@@ -101,8 +104,9 @@ class Runner {
     for (std::size_t i = 0; i + 1 < rounds.size(); i += 2) {  // the rounds of a pair are neighbours
       const Round& first = rounds[i];
       if (first.phase == Phase::kMeasured) {
-        if (first.cell == results_.cells.size()) begin_cell(plan_.cells[first.cell]);
-        run_pair(first.side);
+        if (first.pair == 0) begin_cell(plan_.cells[first.cell]);
+        if (first.pair < cell_pairs_) run_pair(first.side);
+        if (first.pair == 0) choose_pairs();
         if (first.pair + 1 == layout.pairs) end_cell();
       } else {
         run_control_pair(first.phase == Phase::kControlAtStart ? results_.control_before
@@ -139,11 +143,25 @@ class Runner {
     CellResult& result = results_.cells.back();
     for (const Backend backend : plan_.backends) result.sides.push_back({.backend = backend});
     cell_foreign_.emplace(trial_cpu_s_);
+    cell_begin_ = Clock::now();
+    cell_pairs_ = static_cast<std::size_t>(plan_.trials);
     progress_.cell_begins(results_);
     flow_ = make_flow_options(cell);
     result.tasks = plan_.tasks ? *plan_.tasks : calibrate(cell);
     for (BackendResult& side : result.sides) measure_memory(cell, side, result);
   }
+
+  /// After a cell's first pair, with a limit for the whole run: as many pairs as fit into the cell's share of
+  /// the time that is left. Fewer than six give no interval, and the report then says so.
+  void choose_pairs() {
+    if (!plan_.max_time_s) return;
+    const double left_s = *plan_.max_time_s - seconds_since(begin_) - kEndReserve_s;
+    const auto cells_left = static_cast<double>(plan_.cells.size() - results_.cells.size() + 1);
+    const double share_s = (left_s + cell_spent_s()) / cells_left - cell_spent_s();
+    const double more = std::max(0.0, share_s / pair_s_);
+    cell_pairs_ = 1 + static_cast<std::size_t>(std::min(more, static_cast<double>(plan_.trials - 1)));
+  }
+  [[nodiscard]] double cell_spent_s() const { return seconds_since(cell_begin_); }
 
   void end_cell() {
     CellResult& result = results_.cells.back();
@@ -185,6 +203,7 @@ class Runner {
   /// result.
   void run_pair(twinpool::bench::Side first) {
     CellResult& cell = results_.cells.back();
+    const auto pair_begin = Clock::now();
     std::vector<std::size_t> order{0};
     if (cell.sides.size() == 2)
       order = first == twinpool::bench::Side::kA ? std::vector<std::size_t>{0, 1}
@@ -206,6 +225,7 @@ class Runner {
       keep_pair(cell, order, std::move(samples));
       break;
     }
+    pair_s_ = seconds_since(pair_begin);
     progress_.pair_done(results_, cell.sides.front().samples.size());
   }
 
@@ -251,7 +271,9 @@ class Runner {
   }
 
   std::optional<Sample> run_trial(const RoundSpec& spec, std::string& crash) {
-    Trial trial(kRoundTrial.name, spec, trial_options());
+    RoundSpec loading = spec;
+    loading.load = plan_.load;
+    Trial trial(kRoundTrial.name, loading, trial_options());
     settle(trial);
     const nlohmann::json result = trial.result();
     if (trial.finish().clean() && result.is_object()) return result.get<Sample>();
@@ -272,7 +294,9 @@ class Runner {
   }
 
   void measure_memory(const Cell& cell, BackendResult& side, CellResult& result) {
-    Trial trial(kMemoryTrial.name, make_round_spec(cell, side.backend, result.tasks, flow_), trial_options());
+    RoundSpec spec = make_round_spec(cell, side.backend, result.tasks, flow_);
+    spec.load = plan_.load;
+    Trial trial(kMemoryTrial.name, spec, trial_options());
     while (const auto mark = trial.wait_for_mark()) {
       (*mark == kMarkRest ? side.rest : side.peak) = read_tree_memory(trial.pid());
       trial.resume();
@@ -299,6 +323,10 @@ class Runner {
   std::unique_ptr<GeneratedText> text_;
   std::uint64_t control_tasks_ = 0;
   double trial_cpu_s_ = 0;
+  Clock::time_point begin_;       // of the run
+  Clock::time_point cell_begin_;  // of the cell that is measured now
+  std::size_t cell_pairs_ = 0;    // how many pairs it gets
+  double pair_s_ = 0;             // how long the last pair took
   std::optional<ForeignMeter> cell_foreign_;
 };
 

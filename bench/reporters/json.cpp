@@ -61,6 +61,13 @@ json side_json(const CellResult& cell, const BackendResult& side, int usable_cpu
           {"samples", side.samples}};
 }
 
+json parameters_json(const Cell& cell) {
+  json values = json::object();
+  for (std::size_t i = 0; i < cell.parameters.size(); ++i)
+    values[std::string(cell.workload->parameters[i].name)] = cell.parameters[i];
+  return values;
+}
+
 json cell_json(const CellResult& cell, int usable_cpus) {
   json order = json::array();
   for (const Backend backend : cell.order) order.push_back(name_of(backend));
@@ -78,6 +85,10 @@ json cell_json(const CellResult& cell, int usable_cpus) {
           {"tasks", cell.tasks},
           {"complete", cell.complete},
           {"foreign_cpu", cell.foreign_cpu},
+          {"parameters", parameters_json(cell.cell)},
+          {"family", cell.cell.workload->family},
+          {"why", cell.cell.workload->why},
+          {"expectation", compare_with_expectation(cell, finding)},
           {"expected", name_of(cell.cell.workload->expected)},
           {"margin", cell.cell.workload->margin},
           {"finding", name_of(finding)},
@@ -104,6 +115,8 @@ json options_json(const Plan& plan) {
           {"trials", plan.trials},
           {"tasks", optional_json(plan.tasks)},
           {"round_length_s", std::chrono::duration<double>(plan.round_length).count()},
+          {"load", plan.load},
+          {"max_time_s", optional_json(plan.max_time_s)},
           {"input", plan.input}};
 }
 

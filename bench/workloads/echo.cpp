@@ -42,14 +42,17 @@ class Echo {
 
 }  // namespace
 
-constinit const Workload kEcho{.name = "echo",
-                               .sentence = "gives its payload back, compared bit for bit",
-                               .exercises = "the way of a payload there and back",
-                               .payload = "bytes there and back with each task",
-                               .default_payload_bytes = 64 * 1024,
-                               .payload_crosses = 2,
-                               .expected = Expected::kThreads,
-                               .margin = 0.1,
-                               .open = &make_flow<Echo>};
+constinit const Workload kEcho{
+    .name = "echo",
+    .family = "payload",
+    .sentence = "gives its payload back, compared bit for bit",
+    .exercises = "the way of a payload there and back",
+    .why = "threads pass a pointer where processes copy into shared memory and out again",
+    .payload = "bytes there and back with each task",
+    .default_payload_bytes = 64 * 1024,
+    .payload_crosses = 2,
+    .expected = Expected::kThreads,
+    .margin = 0.1,
+    .open = &make_flow<Echo>};
 
 }  // namespace twinpool::bench

@@ -6,11 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "bench/backend.h"
 #include "shared/pool.h"
 
 namespace twinpool::bench {
 
 struct TrialPage;
+struct Workload;
 
 /// What a workload needs to know to make its tasks. The same numbers make the same tasks in both twins.
 struct FlowOptions {
@@ -19,7 +21,11 @@ struct FlowOptions {
   std::string input = {};  ///< wordcount: the file to read
   std::vector<std::uint32_t> words_in_slice =
       {};  ///< wordcount: the right answer of each slice, counted in one pass before
-  std::optional<int> priority = {};  ///< of each task; none: submitted without a word
+  std::optional<int> priority = {};            ///< of each task; none: submitted without a word
+  Backend backend = Backend::kThreads;         ///< of the pool, for flows that make pools of their own
+  int workers = 1;                             ///< likewise
+  std::vector<std::uint64_t> parameters = {};  ///< the workload's, in its order; none: as declared
+  const Workload* workload = nullptr;          ///< which one this is
 };
 
 /// How many tasks, and how they are pushed through the pool.

@@ -19,11 +19,14 @@ struct Noop {
 }  // namespace
 
 // Whatever one task costs beyond its own work is all that is left here, so the margin is wide.
-constinit const Workload kNoop{.name = "noop",
-                               .sentence = "gives its number back and does nothing else",
-                               .exercises = "the cost of dispatching a task",
-                               .expected = Expected::kThreads,
-                               .margin = 0.1,
-                               .open = &make_flow<Noop>};
+constinit const Workload kNoop{
+    .name = "noop",
+    .family = "dispatch",
+    .sentence = "gives its number back and does nothing else",
+    .exercises = "the cost of dispatching a task",
+    .why = "a wake-up within one address space needs no shared segment and no encoding",
+    .expected = Expected::kThreads,
+    .margin = 0.1,
+    .open = &make_flow<Noop>};
 
 }  // namespace twinpool::bench

@@ -35,8 +35,10 @@ struct Primes {
 }  // namespace
 
 constinit const Workload kPrimes{.name = "primes",
+                                 .family = "control",
                                  .sentence = "counts the primes below 10,000 by trial division",
                                  .exercises = "pure CPU: nothing is shared, the twins should be equal",
+                                 .why = "nothing is shared, so nothing can differ",
                                  .expected = Expected::kNoDifference,
                                  .margin = 0.05,
                                  .open = &make_flow<Primes>};

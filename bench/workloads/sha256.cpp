@@ -55,8 +55,10 @@ class Sha256 {
 }  // namespace
 
 constinit const Workload kSha256{.name = "sha256",
+                                 .family = "cpu",
                                  .sentence = "hashes its payload with OpenSSL's SHA-256",
                                  .exercises = "CPU over a payload that has to reach the worker",
+                                 .why = "nothing is shared but the payload on its way",
                                  .payload = "bytes hashed by a task",
                                  .default_payload_bytes = 64 * 1024,
                                  .payload_crosses = 1,

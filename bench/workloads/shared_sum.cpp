@@ -45,8 +45,10 @@ class SharedSum {
 }  // namespace
 
 constinit const Workload kSharedSum{.name = "shared-sum",
+                                    .family = "data",
                                     .sentence = "sums a 64 KiB slice of one buffer that all workers share",
                                     .exercises = "memory that no twin copies",
+                                    .why = "both twins read the same pages",
                                     .payload = "bytes of the shared buffer",
                                     .default_payload_bytes = 16 * 1024 * 1024,
                                     .min_payload_bytes = 4,

@@ -52,8 +52,10 @@ class Sort {
 
 constinit const Workload kSort{
     .name = "sort",
+    .family = "cpu",
     .sentence = "allocates numbers, shuffles them by seed, sorts them, checks order and sum",
     .exercises = "allocation and memory",
+    .why = "the work outweighs the hand-over",
     .payload = "bytes sorted by a task (8 a number)",
     .default_payload_bytes = 32 * 1024,
     .min_payload_bytes = 16,

@@ -39,8 +39,10 @@ class Wordcount {
 
 constinit const Workload kWordcount{
     .name = "wordcount",
+    .family = "io",
     .sentence = "opens the --input file, reads one slice of it, counts the words that begin there",
     .exercises = "system calls and file input",
+    .why = "both twins read the same page cache",
     .payload = "bytes of the file read by a task",
     .default_payload_bytes = 64 * 1024,
     .min_payload_bytes = 64,

@@ -24,9 +24,10 @@ namespace twinpool::bench {
 class CommandRun {
  public:
   explicit CommandRun(const std::vector<std::string>& arguments,
-                      const std::vector<std::pair<std::string, std::string>>& environment = {}) {
+                      const std::vector<std::pair<std::string, std::string>>& environment = {},
+                      const char* program = TWINPOOL_COMMAND) {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    std::vector<std::string> words{TWINPOOL_COMMAND};
+    std::vector<std::string> words{program};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
@@ -39,7 +40,7 @@ class CommandRun {
       dup2(nothing, 0);
       dup2(out_, 1);
       dup2(error_, 2);
-      execv(TWINPOOL_COMMAND, argv.data());
+      execv(program, argv.data());
       _exit(127);
     }
   }

@@ -27,7 +27,7 @@ std::string refusal(const BenchOptions& options, const MachineRoom& room = kRoom
 
 TEST(Plan, WithoutFlagsRunsAllWorkloadsOnBothTwinsWithOneWorkerAUsableCpu) {
   const Plan plan = make_plan({}, kRoom);
-  EXPECT_EQ(plan.cells.size(), workloads().size());
+  EXPECT_EQ(plan.cells.size(), workloads_of_suite("default").size());
   EXPECT_THAT(plan.backends, ::testing::ElementsAre(Backend::kThreads, Backend::kProcesses));
   for (const Cell& cell : plan.cells) {
     EXPECT_EQ(cell.workers, 2);

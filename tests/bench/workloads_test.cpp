@@ -38,6 +38,9 @@ class TextFile {
 
 FlowOptions options_of(const Workload& workload, const GeneratedText& text) {
   FlowOptions options{.seed = 7, .payload_bytes = workload.default_payload_bytes, .input = text.path()};
+  options.workers = 2;
+  options.workload = &workload;
+  if (workload.set_up != nullptr) workload.set_up(settings_of(workload, options));
   if (workload.name == "wordcount")
     options.words_in_slice = count_words_in_slices(text.path(), options.payload_bytes);
   return options;
