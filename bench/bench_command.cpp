@@ -15,14 +15,14 @@
 #include <optional>
 
 #include "bench/crash_cost.h"
+#include "bench/diff_command.h"
 #include "bench/fault_report.h"
+#include "bench/formats/outputs.h"
 #include "bench/interrupt.h"
 #include "bench/option_readers.h"
 #include "bench/plan.h"
 #include "bench/plugin.h"
 #include "bench/reporters/environment.h"
-#include "bench/reporters/json.h"
-#include "bench/reporters/output_file.h"
 #include "bench/reporters/progress.h"
 #include "bench/reporters/table.h"
 #include "bench/reporters/verdict.h"
@@ -34,6 +34,10 @@ namespace {
 struct BenchFlags {
   BenchOptions options;
   std::string json;
+  std::vector<std::string> out;
+  std::string format;
+  std::string baseline;
+  GateFlags gates;
   std::string color = "auto";
   bool quiet = false;
   bool no_progress = false;
@@ -55,10 +59,60 @@ void check_input(const std::string& path) {
   if (!readable) throw UsageError(fmt::format("--input '{}' is empty or cannot be read", path));
 }
 
-void report(const BenchResults& results, const std::optional<DrillResults>& crash, const BenchFlags& flags,
-            ColorChoice colour, OutputFile* json) {
+/// What the results are held against; read before the work, so that a mistake is found then.
+struct Baseline {
+  std::optional<Recording> recording;
+  std::vector<Gate> gates;
+  double margin = kDefaultMargin;
+};
+
+Baseline read_baseline(const BenchFlags& flags) {
+  Baseline baseline;
+  baseline.gates = read_gates(flags.gates);
+  baseline.margin = read_margin(flags.gates);
+  if (flags.baseline.empty()) {
+    if (!baseline.gates.empty()) throw UsageError("--fail-if compares with a baseline; add --baseline FILE");
+    return baseline;
+  }
+  baseline.recording = read_recording(flags.baseline);
+  return baseline;
+}
+
+/// The newer run goes through its own JSON, so that it is held to what any reader of it would see.
+std::optional<Comparison> compare_with(const Baseline& baseline, const BenchFlags& flags,
+                                       const BenchResults& results, std::string& text) {
+  const bool complete = std::any_of(results.cells.begin(), results.cells.end(),
+                                    [](const CellResult& cell) { return cell.complete; });
+  if (!baseline.recording || !complete) return std::nullopt;
+  const Recording now =
+      parse_recording("this run", write_json({.results = results, .command = own_command_line()}));
+  std::vector<std::string> doubts = find_obstacles(*baseline.recording, now);
+  const bool comparable = doubts.empty() || flags.gates.force;
+  for (const std::string& sentence : find_differences(*baseline.recording, now)) doubts.push_back(sentence);
+  for (const std::string& sentence : doubts) text += "warning: " + sentence + "\n";
+  Comparison comparison = compare(baseline.recording->results, now.results, baseline.margin);
+  ask_gates(comparison, baseline.gates);
+  if (!comparable) {  // what was measured is not thrown away, but no gate can rest on it
+    for (GateAnswer& answer : comparison.gates) {
+      if (answer.gate.measure->counts()) continue;
+      answer.kind = GateAnswer::Kind::kUndecided;
+      answer.sentence += ", but the baseline is of another machine or build (--force decides all the same)";
+    }
+  }
+  return comparison;
+}
+
+struct Findings {
+  const BenchResults& results;
+  const std::optional<DrillResults>& crash;
+  std::optional<Comparison> comparison = {};
+  std::string warnings = {};
+};
+
+void report(const Findings& findings, const BenchFlags& flags, ColorChoice colour, Outputs& outputs) {
+  const BenchResults& results = findings.results;
   // Standard output is one thing: the report for people, or the data.
-  std::FILE* const out = json != nullptr && json->is_standard_output() ? stderr : stdout;
+  std::FILE* const out = outputs.use_standard_output() ? stderr : stdout;
   const TextStyle style = detect_style(out, colour, flags.ascii);
   const bool measured = std::any_of(results.cells.begin(), results.cells.end(), [](const CellResult& cell) {
     return std::any_of(cell.sides.begin(), cell.sides.end(),
@@ -67,17 +121,22 @@ void report(const BenchResults& results, const std::optional<DrillResults>& cras
   std::string text = environment_line(results.plan) + "\n" + noise_line(results) + "\n\n";
   if (measured && !flags.quiet) text += print_tables(results, style) + "\n";
   text += print_verdict(results);
-  if (crash) text += describe_crash(*crash);
+  if (findings.crash) text += describe_crash(*findings.crash);
+  if (findings.comparison) {
+    text += "\n" + findings.warnings;
+    if (!flags.quiet) text += print_comparison(*findings.comparison, false);
+    text += print_gates(*findings.comparison);
+  }
   if (results.partial()) {
     text += measured ? "What was measured until the interruption is printed above.\n"
                      : "Nothing was measured before that.\n";
   }
   fmt::print(out, "{}", spell(style, std::move(text)));
-  if (json == nullptr) return;
-  nlohmann::json document = make_report(results, own_command_line());
-  document["crash"] = crash ? to_json(*crash) : nlohmann::json();
-  // What a crashing program wrote last need not be UTF-8.
-  json->commit(document.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  if (findings.comparison) annotate(*findings.comparison, out);
+  outputs.commit({.results = results,
+                  .command = own_command_line(),
+                  .crash = findings.crash ? &*findings.crash : nullptr,
+                  .comparison = findings.comparison ? &*findings.comparison : nullptr});
 }
 
 int run_bench(const BenchFlags& flags) {
@@ -85,7 +144,8 @@ int run_bench(const BenchFlags& flags) {
   load_workloads_for_command(flags.options.load);
   const Plan plan = make_plan(flags.options, read_machine_room());
   check_input(plan.input);
-  const auto json = open_output("--json", flags.json);
+  const Baseline baseline = read_baseline(flags);
+  Outputs outputs(flags.out, flags.format, flags.json, plan);
   ProgressKind kind = can_redraw(stderr) ? ProgressKind::kRedrawn : ProgressKind::kLines;
   if (flags.quiet || flags.no_progress) kind = ProgressKind::kNone;
   std::optional<BenchResults> results;
@@ -101,14 +161,23 @@ int run_bench(const BenchFlags& flags) {
       throw CommandError(failure.unfit ? kExitUnfit : kExitInternal, failure.what());
     }
   }
-  report(*results, crash, flags, colour, json.get());
+  Findings findings{.results = *results, .crash = crash};
+  std::optional<UsageError> incomparable;
+  try {
+    findings.comparison = compare_with(baseline, flags, *results, findings.warnings);
+  } catch (const UsageError& error) {  // what was measured is reported and written all the same
+    incomparable = error;
+  }
+  report(findings, flags, colour, outputs);
+  if (incomparable) throw *incomparable;
   if (results->partial()) return kExitSignal + results->signal;
   const auto any = [&](auto CellResult::*list) {
     return std::any_of(results->cells.begin(), results->cells.end(),
                        [&](const CellResult& cell) { return !(cell.*list).empty(); });
   };
   if (any(&CellResult::problems)) return kExitWrong;
-  return any(&CellResult::crashes) ? kExitInternal : kExitOk;
+  if (any(&CellResult::crashes)) return kExitInternal;
+  return findings.comparison ? exit_code_of(*findings.comparison, flags.gates.strict) : kExitOk;
 }
 
 std::function<int()> set_up(CLI::App& app) {
@@ -154,6 +223,20 @@ std::function<int()> set_up(CLI::App& app) {
       ->type_name("N");
   app.add_option("--json", flags->json, "Write every sample to this file; - is standard output")
       ->type_name("FILE");
+  app.add_option("--out", flags->out,
+                 "Write the results to this file in the format of its suffix (see `twinpool list formats`); "
+                 "repeat for more")
+      ->type_name("FILE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--format", flags->format, "The format of the one --out, whatever its suffix")
+      ->type_name("NAME");
+  app.add_option("--baseline", flags->baseline, "Compare with these results, as `twinpool diff` does")
+      ->type_name("FILE");
+  add_gate_flags(app, flags->gates);
+  app.add_option("--plant", options.plant,
+                 "Makes one backend do this much more work for each task that counts, to try out gates")
+      ->type_name("BACKEND:P%");
   app.add_option("--seed", options.seed, "Decides payloads and the order of the rounds (42)")->type_name("N");
   app.add_option("--input", options.input, "The text that wordcount reads (generated)")->type_name("FILE");
   app.add_flag("-q,--quiet", flags->quiet, "No tables and no progress, the verdict only");
@@ -176,6 +259,8 @@ constinit const Command kBenchCommand{
         "  twinpool bench --workload noop echo --workers 1..4   two workloads, four sizes of pool\n"
         "  twinpool bench --workload sort --strategy round-robin --stealing off\n"
         "  twinpool bench --workload echo --payload 1MiB --trials 20 --json echo.json\n"
+        "  twinpool bench --out bench.md --out bench.google.json --baseline base.json --fail-if "
+        "'ratio<-10%'\n"
         "  twinpool bench --workload wordcount --input /usr/share/common-licenses/GPL-3",
     .set_up = &set_up};
 

@@ -69,7 +69,8 @@ int run(std::span<const Command> commands, int argc, const char* const* argv) {
   CLI::App app("Compares two worker pools that differ in one thing: threads or processes.", "twinpool");
   app.set_version_flag("--version", std::string("twinpool ") + kVersion);
   app.footer(
-      "Exit codes: 0 ok, 1 internal failure, 2 usage, 4 machine unfit, 5 wrong results, 130 interrupted.\n"
+      "Exit codes: 0 ok, 1 internal failure, 2 usage, 3 gate failed, 4 machine unfit, 5 wrong results,\n"
+      "6 undecided with --strict, 130 interrupted.\n"
       "Try: twinpool bench, or twinpool COMMAND --help");
   app.allow_extras();
   std::vector<std::function<int()>> bodies;

@@ -20,8 +20,10 @@ enum ExitCode : int {
   kExitOk = 0,
   kExitInternal = 1,  ///< the program is broken
   kExitUsage = 2,     ///< the command line cannot be followed
+  kExitGate = 3,      ///< a gate failed: something became worse than it may
   kExitUnfit = 4,     ///< the machine lacks or refuses something
   kExitWrong = 5,     ///< a pool gave a wrong result
+  kExitUndecided = 6, ///< with --strict: too noisy to decide a gate
   kExitSignal = 128,
 };
 

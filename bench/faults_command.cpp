@@ -13,7 +13,9 @@
 #include <ctime>
 #include <memory>
 
+#include "bench/fault_formats.h"
 #include "bench/fault_report.h"
+#include "bench/formats/outputs.h"
 #include "bench/interrupt.h"
 #include "bench/machine_card.h"
 #include "bench/nearest_name.h"
@@ -77,6 +79,8 @@ class DrillProgress {
 struct FaultsFlags {
   FaultsOptions options;
   std::string json;
+  std::vector<std::string> out;
+  std::string format;
   std::string color = "auto";
   bool quiet = false;
   bool no_progress = false;
@@ -96,9 +100,34 @@ std::string make_document(const DrillResults& results) {
   return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-void report(const DrillResults& results, const FaultsFlags& flags, ColorChoice colour, OutputFile* json) {
+/// One file that was asked for, open before the work begins.
+struct FaultsOutput {
+  std::string_view format;
+  std::unique_ptr<OutputFile> file;
+};
+
+std::vector<FaultsOutput> open_outputs(const FaultsFlags& flags) {
+  check_outputs(flags.out, flags.format, flags.json);
+  std::vector<FaultsOutput> outputs;
+  if (!flags.json.empty()) outputs.push_back({"json", open_output("--json", flags.json)});
+  for (const std::string& path : flags.out)
+    outputs.push_back({choose_fault_format(path, flags.format), open_output("--out", path)});
+  return outputs;
+}
+
+std::string write(std::string_view format, const DrillResults& results) {
+  if (format == "csv") return write_faults_csv(results);
+  if (format == "markdown") return write_faults_markdown(results);
+  if (format == "junit") return write_faults_junit(results);
+  return make_document(results);
+}
+
+void report(const DrillResults& results, const FaultsFlags& flags, ColorChoice colour,
+            const std::vector<FaultsOutput>& outputs) {
   // Standard output is one thing: the report for people, or the data.
-  std::FILE* const out = json != nullptr && json->is_standard_output() ? stderr : stdout;
+  const bool data = std::any_of(outputs.begin(), outputs.end(),
+                                [](const FaultsOutput& one) { return one.file->is_standard_output(); });
+  std::FILE* const out = data ? stderr : stdout;
   const TextStyle style = detect_style(out, colour, flags.ascii);
   const std::size_t width =
       isatty(fileno(out)) != 0 ? static_cast<std::size_t>(width_of(out)) : kWidthOfFiles;
@@ -109,7 +138,7 @@ void report(const DrillResults& results, const FaultsFlags& flags, ColorChoice c
   if (!results.runs.empty() && !flags.quiet) text += print_table(results, style, width) + "\n";
   text += print_verdict(results);
   fmt::print(out, "{}", spell(style, std::move(text)));
-  if (json != nullptr) json->commit(make_document(results));
+  for (const FaultsOutput& output : outputs) output.file->commit(write(output.format, results));
 }
 
 int exit_code_of(const DrillResults& results, int signal) {
@@ -130,7 +159,7 @@ int exit_code_of(const DrillResults& results, int signal) {
 int run_faults(const FaultsFlags& flags) {
   const ColorChoice colour = read_color(flags.color);
   const DrillOptions options = plan_drills(flags.options, usable_cpus());
-  const auto json = open_output("--json", flags.json);
+  const auto outputs = open_outputs(flags);
   Interrupt interrupt;
   DrillResults results;
   try {
@@ -141,7 +170,7 @@ int run_faults(const FaultsFlags& flags) {
   } catch (const DrillFailure& failure) {
     throw CommandError(failure.unfit ? kExitUnfit : kExitInternal, failure.what());
   }
-  report(results, flags, colour, json.get());
+  report(results, flags, colour, outputs);
   return exit_code_of(results, interrupt.signal());
 }
 
@@ -165,6 +194,12 @@ std::function<int()> set_up(CLI::App& app) {
   app.add_option("--seed", options.seed, "Decides when the fault strikes (42)")->type_name("N");
   app.add_option("--json", flags->json, "Write every run to this file; - is standard output")
       ->type_name("FILE");
+  app.add_option("--out", flags->out, "Write the results to this file: .json .csv .md .xml; repeat for more")
+      ->type_name("FILE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--format", flags->format, "json, csv, markdown or junit: the format of the one --out")
+      ->type_name("NAME");
   app.add_flag("-q,--quiet", flags->quiet, "No table and no progress, the verdict only");
   app.add_option("--color", flags->color, "auto, always or never (auto)")->type_name("WHEN");
   app.add_flag("--no-progress", flags->no_progress, "No progress on standard error");

@@ -9,6 +9,7 @@
 
 #include "bench/backend.h"
 #include "bench/faults/fault.h"
+#include "bench/formats/format.h"
 #include "bench/nearest_name.h"
 #include "bench/plugin.h"
 #include "bench/reporters/text_table.h"
@@ -70,6 +71,14 @@ void list_strategies() {
   fmt::print("{}", table.str());
 }
 
+void list_formats() {
+  TextTable table({Align::kLeft, Align::kLeft, Align::kLeft});
+  table.add({"format", "suffix", "what for"});
+  for (const Format& format : formats())
+    table.add({std::string(format.name), std::string(format.suffix), std::string(format.sentence)});
+  fmt::print("{}", table.str());
+}
+
 /// What can be listed, in the order in which `twinpool list` shows it.
 struct Listing {
   const char* name;
@@ -78,7 +87,8 @@ struct Listing {
 constexpr Listing kListings[] = {{"workloads", list_workloads},
                                  {"faults", list_faults},
                                  {"backends", list_backends},
-                                 {"strategies", list_strategies}};
+                                 {"strategies", list_strategies},
+                                 {"formats", list_formats}};
 
 int list(const std::string& what) {
   std::vector<std::string> names;
@@ -97,7 +107,7 @@ int list(const std::string& what) {
 std::function<int()> set_up(CLI::App& app) {
   const auto what = std::make_shared<std::string>();
   const auto libraries = std::make_shared<std::vector<std::string>>();
-  app.add_option("what", *what, "workloads, faults, backends or strategies; all when left out");
+  app.add_option("what", *what, "workloads, faults, backends, strategies or formats; all when left out");
   app.add_option("--load", *libraries, "A library of your own workloads to list too; repeatable")
       ->type_name("FILE")
       ->expected(1);
@@ -111,7 +121,7 @@ std::function<int()> set_up(CLI::App& app) {
 
 constinit const Command kListCommand{
     .name = "list",
-    .sentence = "Shows the workloads, faults, backends and strategies by name",
+    .sentence = "Shows the workloads, faults, backends, strategies and formats by name",
     .examples = "Example: twinpool list workloads",
     .set_up = &set_up};
 

@@ -132,6 +132,21 @@ void choose_dispatch(Cell& cell, const BenchOptions& options) {
   }
 }
 
+/// "threads:20%"
+void read_plant(Cell& cell, const std::string& text) {
+  if (text.empty()) return;
+  const std::size_t colon = text.find(':');
+  const auto backend = parse_backend(text.substr(0, colon));
+  double percent = 0;
+  const std::string share = colon == std::string::npos ? "" : text.substr(colon + 1);
+  const auto [end, error] = std::from_chars(share.data(), share.data() + share.size(), percent);
+  if (!backend || error != std::errc() || std::string_view(end) != "%" || !(percent > 0) || percent > 1000) {
+    throw UsageError(
+        fmt::format("--plant is a backend and a share above 0 % and at most 1000 %, as threads:20%, not '{}'", text));
+  }
+  cell.planted[static_cast<std::size_t>(*backend)] = percent / 100;
+}
+
 /// Shared memory that a cell may need at once; more than any machine has where it does not fit the type.
 double shared_need(const Cell& cell) {
   const auto payload = static_cast<double>(cell.payload_bytes);
@@ -165,6 +180,7 @@ Cell make_cell(const Workload& workload, int workers, const BenchOptions& option
   Cell cell{.workload = &workload, .workers = workers, .payload_bytes = workload.default_payload_bytes};
   choose_dispatch(cell, options);
   cell.parameters = read_parameters(workload, options.parameters);
+  read_plant(cell, options.plant);
   if (!options.window.empty()) cell.window = read_count("--window", options.window, 1, kMaxQueueCapacity);
   if (!options.payload.empty() && !workload.payload.empty()) {
     cell.payload_bytes = require(parse_size("--payload", options.payload));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -31,6 +32,7 @@ struct BenchOptions {
   std::string trials = {};
   std::string seed = {};
   std::string input = {};
+  std::string plant = {};  ///< BACKEND:P%, a slowdown on purpose
 };
 
 inline constexpr int kDefaultTrials = 10;
@@ -52,6 +54,8 @@ struct Cell {
   std::vector<std::uint64_t> parameters = {};  ///< the workload's, in its order
   Strategy strategy = Strategy::kSharedQueue;
   bool stealing = true;  ///< means nothing while all workers share one queue
+  /// Share of extra work of each backend (threads, processes) that the figures do not count: a slowdown on purpose.
+  std::array<double, 2> planted{};
 };
 
 /// What will be measured.

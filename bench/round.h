@@ -25,6 +25,7 @@ struct RoundSpec {
   std::uint64_t max_shared_bytes = 0;
   Strategy strategy = Strategy::kSharedQueue;
   bool stealing = true;
+  std::uint64_t planted_tasks = 0;  ///< run in the measured stretch and not counted: a slowdown on purpose
   double calibrate_s = 0;  ///< with `tasks` 0: how long to look
   FlowOptions flow;
   std::vector<std::string> load = {};  ///< libraries of workloads to load first

@@ -15,6 +15,7 @@ void to_json(nlohmann::json& json, const RoundSpec& spec) {
           {"tasks", spec.tasks},
           {"latency_tasks", spec.latency_tasks},
           {"max_shared_bytes", spec.max_shared_bytes},
+          {"planted_tasks", spec.planted_tasks},
           {"calibrate_s", spec.calibrate_s},
           {"strategy", name_of(spec.strategy)},
           {"stealing", spec.stealing},
@@ -43,6 +44,7 @@ void from_json(const nlohmann::json& json, RoundSpec& spec) {
   json.at("tasks").get_to(spec.tasks);
   json.at("latency_tasks").get_to(spec.latency_tasks);
   json.at("max_shared_bytes").get_to(spec.max_shared_bytes);
+  json.at("planted_tasks").get_to(spec.planted_tasks);
   json.at("calibrate_s").get_to(spec.calibrate_s);
   json.at("seed").get_to(spec.flow.seed);
   json.at("payload_bytes").get_to(spec.flow.payload_bytes);

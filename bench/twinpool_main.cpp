@@ -8,6 +8,7 @@
 
 #include "bench/bench_command.h"
 #include "bench/cli.h"
+#include "bench/diff_command.h"
 #include "bench/doctor_command.h"
 #include "bench/faults/fault_trial.h"
 #include "bench/faults_command.h"
@@ -29,7 +30,8 @@ int twinpool_main(int argc, char** argv, const WorkloadTable* own) {
   static constexpr TrialKind kTrials[] = {kRoundTrial, kMemoryTrial, kFaultTrial, kLoadTrial};
   if (argc > 1 && argv[1] == kTrialCommand) return trial_main(kTrials, argc, argv);
   std::setlocale(LC_CTYPE, "");  // only to learn whether the terminal reads UTF-8; numbers keep their point
-  const Command commands[] = {kBenchCommand, kFaultsCommand, kListCommand, kDoctorCommand, kStatusCommand};
+  const Command commands[] = {kBenchCommand, kFaultsCommand, kDiffCommand,
+                              kListCommand,  kDoctorCommand, kStatusCommand};
   return run_cli(commands, argc, argv);
 }
 

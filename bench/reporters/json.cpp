@@ -82,6 +82,7 @@ json cell_json(const CellResult& cell, int usable_cpus) {
           {"priority", optional_json(cell.cell.priority)},
           {"strategy", name_of(cell.cell.strategy)},
           {"stealing", cell.cell.stealing},
+          {"planted", cell.cell.planted},
           {"tasks", cell.tasks},
           {"complete", cell.complete},
           {"foreign_cpu", cell.foreign_cpu},

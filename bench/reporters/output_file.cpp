@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <system_error>
+#include <utility>
 
 #include "bench/cli.h"
 
@@ -74,6 +75,7 @@ void OutputFile::commit(std::string_view text) {
   }
   write_all(fd_, text, path_);
   if (temporary_.empty()) return;
+  if (close(std::exchange(fd_, -1)) != 0) fail(errno, path_);  // where a quota or a network's full disk is told
   if (rename(temporary_.c_str(), path_.c_str()) != 0) fail(errno, path_);
   temporary_.clear();
 }

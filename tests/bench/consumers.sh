@@ -1,0 +1,100 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Lets the programs that the formats are made for read real results.
+#
+#   consumers.sh write TWINPOOL DIRECTORY            one short run that writes every format there
+#   consumers.sh CONSUMER TWINPOOL DIRECTORY ROOT    exit code 0: it read them; 77: it is not installed
+set -eu
+consumer=$1 twinpool=$2 directory=$3 root=${4:-}
+# Debian's own Python: only that sees Debian's packages.
+python=/usr/bin/python3
+
+need() { # exits with 77, as ctest's SKIP_RETURN_CODE says, and the reason
+  "$@" >/dev/null 2>&1 || { echo "skipped: '$*' fails here; scripts/packages.txt names the package"; exit 77; }
+}
+
+case $consumer in
+  write)
+    rm -rf "$directory"
+    mkdir -p "$directory"
+    cd "$directory"
+    "$twinpool" bench --workload noop,primes --duration 5ms --trials 4 --workers 2 --quiet --json base.json
+    "$twinpool" bench --workload noop,primes --duration 5ms --trials 4 --workers 2 --quiet --json new.json \
+      --baseline base.json --fail-if 'lost>0' --out new.google.json --out new.google-flat.json --out new.smaller.json \
+      --out new.bigger.json --out new.bmf.json --out new.hyperfine.json --out new.csv --out new.md --out new.txt \
+      --out new.xml --out new.prom --out new.hgrm
+    "$twinpool" diff base.json new.json --fail-if 'problems>0' --out diff.json --out diff.xml --out diff.md --out diff.csv
+    "$twinpool" faults --fault throw --repeat 1 --tasks 20 --workers 2 --quiet --json faults.json --out faults.xml \
+      --out faults.csv --out faults.md
+    ;;
+  json)
+    need "$python" -c ''
+    for file in "$directory"/*.json; do "$python" -m json.tool "$file" /dev/null; done
+    ;;
+  schema)
+    need "$python" -W ignore -c 'import jsonschema'
+    "$python" -W ignore - "$root/bench/schema/twinpool.schema.json" "$directory" <<'END'
+import copy, json, pathlib, sys
+import jsonschema
+validator = jsonschema.Draft7Validator(json.load(open(sys.argv[1])))
+results = {name: json.load(open(pathlib.Path(sys.argv[2]) / (name + ".json"))) for name in ("base", "new", "diff", "faults")}
+for name, document in results.items():
+    for error in validator.iter_errors(document):
+        sys.exit(f"{name}.json: {list(error.absolute_path)}: {error.message[:200]}")
+# A schema that takes everything would prove nothing.
+def spoilt(change):
+    document = copy.deepcopy(results["new"])
+    change(document)
+    return not validator.is_valid(document)
+sample = lambda document: document["cells"][0]["backends"][0]["samples"][0]
+assert spoilt(lambda document: document.pop("noise"))
+assert spoilt(lambda document: document.update(schema_version=2))
+assert spoilt(lambda document: sample(document).update(wall_s=None))
+assert spoilt(lambda document: sample(document).update(checksum="xyz"))
+assert spoilt(lambda document: document["cells"][0]["processes_over_threads"]["throughput"].update(low=0.5, high=None))
+assert spoilt(lambda document: document["comparison"]["gates"][0].update(answer="perhaps"))
+END
+    ;;
+  xmllint)
+    need xmllint --version
+    xmllint --noout "$directory"/*.xml
+    # The rules of junit-10.xsd that matter here: counts that agree, and no `skipped` on the root.
+    for file in "$directory"/*.xml; do
+      for rule in 'count(/testsuites[@skipped])=0' '/testsuites/@tests=count(//testcase)' \
+        '/testsuites/@failures=count(//failure)' '//testsuite/@skipped=count(//skipped)'; do
+        [ "$(xmllint --xpath "$rule" "$file")" = true ] || { echo "$file: not so: $rule"; exit 1; }
+      done
+    done
+    ;;
+  compare)
+    compare=/usr/share/benchmark/compare.py
+    need "$python" -c 'import scipy'
+    need test -f "$compare"
+    "$python" "$compare" filters "$directory/new.google.json" backend:threads backend:processes | tee "$directory/compare.out"
+    grep -q 'noop/\[backend:threads vs. backend:processes\]/workers:2/real_time_pvalue' "$directory/compare.out"
+    ;;
+  openmetrics)
+    need "$python" -c 'import prometheus_client'
+    "$python" - "$directory/new.prom" <<'END'
+import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+families = {family.name: family for family in text_string_to_metric_families(open(sys.argv[1]).read())}
+assert set(families) == {"twinpool_build", "twinpool_tasks", "twinpool_throughput", "twinpool_throughput_per_cpu",
+                         "twinpool_memory_bytes", "twinpool_task_seconds"}, families
+assert families["twinpool_task_seconds"].type == "histogram"
+END
+    ;;
+  csv)
+    need "$python" -c ''
+    "$python" - "$directory/new.csv" <<'END'
+import csv, sys
+rows = list(csv.DictReader(open(sys.argv[1])))
+assert len(rows) == 2 * 2 * 4, len(rows)
+assert all(float(row["throughput_tasks_per_s"]) > 0 and None not in row.values() and None not in row for row in rows)
+END
+    ;;
+  *)
+    echo "unknown consumer '$consumer'" >&2
+    exit 2
+    ;;
+esac
