@@ -7,6 +7,7 @@
 #include <exception>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include "bench/cell_name.h"
 #include "bench/cli.h"
@@ -16,15 +17,15 @@ namespace {
 
 /// The results with one backend of one cell only.
 BenchResults pick(const BenchResults& results, const std::string& cell_name, Backend backend) {
-  BenchResults picked = results;
-  picked.cells.clear();
+  BenchResults picked;
+  picked.plan = results.plan;
+  picked.usable_cpus = results.usable_cpus;
   for (const CellResult& cell : results.cells) {
-    if (name_of(cell.cell) != cell_name) continue;
-    picked.cells.push_back(cell);
-    auto& sides = picked.cells.back().sides;
-    sides.erase(std::remove_if(sides.begin(), sides.end(),
-                               [&](const BackendResult& side) { return side.backend != backend; }),
-                sides.end());
+    const BackendResult* const side = cell.side(backend);
+    if (side == nullptr || name_of(cell.cell) != cell_name) continue;
+    CellResult one{.cell = cell.cell, .tasks = cell.tasks};
+    one.sides.push_back(*side);
+    picked.cells.push_back(std::move(one));
   }
   return picked;
 }
