@@ -74,17 +74,20 @@ END
     if ! "$python" -c 'import scipy.stats' 2>/dev/null; then
       mkdir -p "$directory/stand-ins/scipy"
       cat >"$directory/stand-ins/scipy/stats.py" <<'END'
-import collections, math
+import collections, math, numpy
 def mannwhitneyu(a, b, alternative):
     u = sum((x > y) + (x == y) / 2 for x in a for y in b)
     n, m = len(a), len(b)
     z = abs(u - n * m / 2) / math.sqrt(n * m * (n + m + 1) / 12)
     return collections.namedtuple("Result", "pvalue")(math.erfc(z / math.sqrt(2)))
 def gmean(rows):
-    return [math.exp(sum(math.log(value) for value in column) / len(rows)) for column in zip(*rows)]
+    return numpy.array(math.exp(sum(math.log(value) for value in column) / len(rows)) for column in zip(*rows))
 END
       touch "$directory/stand-ins/scipy/__init__.py"
-      echo 'array = list' >"$directory/stand-ins/numpy.py"
+      cat >"$directory/stand-ins/numpy.py" <<'END'
+class array(list):
+    def any(self): return any(value != 0 for value in self)
+END
       export PYTHONPATH="$directory/stand-ins"
     fi
     "$python" "$compare" filters "$directory/new.google.json" backend:threads backend:processes >"$directory/compare.out"
