@@ -4,15 +4,37 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "bench/strategies.h"
 
 namespace twinpool::bench {
+namespace {
+
+/// "/batch:8" for each of the workload's parameters that is not at its default, by name: a file's workloads
+/// have them in another order than this program's.
+std::string parameters_of(const Cell& cell, char assign) {
+  std::vector<std::string> parts;
+  for (std::size_t i = 0; i < std::min<std::size_t>(cell.parameters.size(), cell.workload->parameters.size());
+       ++i) {
+    const auto& parameter = cell.workload->parameters[i];
+    if (cell.parameters[i] != parameter.value)
+      parts.push_back(fmt::format("/{}{}{}", parameter.name, assign, cell.parameters[i]));
+  }
+  std::sort(parts.begin(), parts.end());
+  std::string text;
+  for (const std::string& part : parts) text += part;
+  return text;
+}
+
+}  // namespace
 
 std::string name_of(const Cell& cell, std::string_view backend, char assign) {
   std::string name(cell.workload->name);
   if (!backend.empty()) name += fmt::format("/backend{}{}", assign, backend);
   name += fmt::format("/workers{}{}", assign, cell.workers);
+  name += parameters_of(cell, assign);
   if (cell.payload_bytes != cell.workload->default_payload_bytes)
     name += fmt::format("/payload{}{}", assign, cell.payload_bytes);
   if (cell.window != kDefaultWindow) name += fmt::format("/window{}{}", assign, cell.window);

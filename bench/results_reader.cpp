@@ -154,12 +154,39 @@ const Workload& record_workload(const Node& node, Recording& recording) {
   return recording.workloads.back()->workload;
 }
 
+/// A default that this program does not know is taken to differ, so that the cell's name says the parameter.
+std::uint64_t default_of(const Workload* known, const std::string& parameter, std::uint64_t value) {
+  if (known != nullptr) {
+    for (const Parameter& one : known->parameters) {
+      if (one.name == parameter) return one.value;
+    }
+  }
+  return ~value;
+}
+
+/// Files of before there were parameters have none.
+std::vector<std::uint64_t> record_parameters(const Node& node, RecordedWorkload& record) {
+  std::vector<std::uint64_t> values;
+  if (!node.has("parameters")) return values;
+  const Node parameters = node.at("parameters");
+  if (!parameters.value().is_object()) parameters.reject("is no object");
+  for (const auto& item : parameters.value().items()) record.parameter_names.push_back(item.key());
+  for (const std::string& name : record.parameter_names) {
+    values.push_back(parameters.at(name.c_str()).count());
+    record.parameters.push_back(
+        {.name = name, .sentence = {}, .value = default_of(find_workload(record.name), name, values.back())});
+  }
+  record.workload.parameters = record.parameters;
+  return values;
+}
+
 Cell read_cell_key(const Node& node, Recording& recording) {
   Cell cell{.workload = &record_workload(node, recording),
             .workers = static_cast<int>(node.at("workers").integer(1, 1 << 20)),
             .window = node.at("window").count(),
             .payload_bytes = node.at("payload_bytes").count(),
             .max_shared_bytes = node.at("max_shared_bytes").count()};
+  cell.parameters = record_parameters(node, *recording.workloads.back());
   if (const Node priority = node.at("priority"); !priority.is_null())
     cell.priority = static_cast<int>(priority.integer(kLowestPriority, kHighestPriority));
   const Node strategy = node.at("strategy");

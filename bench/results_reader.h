@@ -13,7 +13,9 @@ namespace twinpool::bench {
 /// A workload as a file tells of it; this program may not know it.
 struct RecordedWorkload {
   std::string name;
-  Workload workload;  ///< its name is the text above; it cannot be run
+  std::vector<std::string> parameter_names;
+  std::vector<Parameter> parameters;
+  Workload workload;  ///< refers to what stands above; it cannot be run
 };
 
 /// What `twinpool bench` wrote, read back. Not copied: its cells point to its workloads.

@@ -12,7 +12,7 @@ namespace twinpool::bench {
 namespace {
 
 constexpr std::string_view kHeader =
-    "workload,workers,window,payload_bytes,priority,strategy,stealing,backend,trial,tasks,wall_s,"
+    "workload,workers,parameters,window,payload_bytes,priority,strategy,stealing,backend,trial,tasks,wall_s,"
     "throughput_tasks_per_s,cpu_user_s,cpu_system_s,start_up_s,voluntary_switches,involuntary_switches,"
     "delivered,failed,lost,wrong,checksum,balanced,latency_n,latency_p50_s,latency_p90_s,latency_p99_s,"
     "latency_max_s,rest_pss_bytes,peak_pss_bytes,peak_uss_bytes,peak_rss_bytes\n";
@@ -23,6 +23,14 @@ std::string quote(std::string_view text) {
   std::string quoted = "\"";
   for (const char letter : text) quoted += letter == '"' ? std::string("\"\"") : std::string(1, letter);
   return quoted + '"';
+}
+
+/// "batch=8;payload=64"
+std::string parameters_of(const Cell& cell) {
+  std::string text;
+  for (std::size_t i = 0; i < cell.parameters.size(); ++i)
+    text += fmt::format("{}{}={}", i == 0 ? "" : ";", cell.workload->parameters[i].name, cell.parameters[i]);
+  return text;
 }
 
 std::string number(double value) { return std::isfinite(value) ? fmt::format("{}", value) : std::string(); }
@@ -48,9 +56,10 @@ std::string write_csv(const Report& report) {
   std::string text(kHeader);
   for (const CellResult& result : report.results.cells) {
     const Cell& cell = result.cell;
-    const std::string about = fmt::format(
-        "{},{},{},{},{},{},{}", quote(cell.workload->name), cell.workers, cell.window, cell.payload_bytes,
-        cell.priority ? std::to_string(*cell.priority) : "", name_of(cell.strategy), cell.stealing);
+    const std::string about = fmt::format("{},{},{},{},{},{},{},{}", quote(cell.workload->name), cell.workers,
+                                          quote(parameters_of(cell)), cell.window, cell.payload_bytes,
+                                          cell.priority ? std::to_string(*cell.priority) : "",
+                                          name_of(cell.strategy), cell.stealing);
     for (const BackendResult& side : result.sides) {
       int trial = 0;
       for (const Sample& sample : side.samples) {

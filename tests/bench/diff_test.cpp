@@ -87,6 +87,26 @@ TEST(Reader, KnowsWorkloadsThatThisProgramDoesNot) {
   EXPECT_EQ(recording.results.cells[0].cell.workload->name, "somebody-elses");
 }
 
+TEST(Reader, KeepsApartCellsThatDifferInAParameterOnly) {
+  const auto text = [](const char* parameter) {
+    BenchResults results = fixed_results();
+    BenchOptions options{.workloads = {"batch"}, .workers = {"2"}};
+    if (parameter != nullptr) options.parameters = {parameter};
+    results.plan = make_plan(options, {.usable_cpus = 2, .available_bytes = std::uint64_t{8} << 30});
+    results.cells[0].cell = results.plan.cells.at(0);
+    return written(results);
+  };
+  const Recording plain = parse_recording("a.json", text(nullptr)),
+                  other = parse_recording("b.json", text("batch=8"));
+  EXPECT_EQ(compare(plain.results, other.results, 0.05).unmatched.size(), 2u);
+  EXPECT_EQ(compare(other.results, other.results, 0.05).changes.at(0).cell, "batch/workers:2/batch:8");
+  json unknown = json::parse(text("batch=8"));
+  unknown["cells"][0]["workload"] = "somebody-elses";
+  const Recording foreign = parse_recording("c.json", unknown.dump());
+  EXPECT_EQ(compare(foreign.results, foreign.results, 0.05).changes.at(0).cell,
+            "somebody-elses/workers:2/batch:8");
+}
+
 TEST(Reader, SkipsNamesThatItDoesNotKnow) {
   EXPECT_EQ(refusal_of([](json& document) { document["cells"][0]["added_later"] = 1; }), "");
 }

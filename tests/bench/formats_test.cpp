@@ -47,6 +47,17 @@ TEST(CellName, IsTheWorkloadAndWhatDiffersFromTheDefaults) {
   EXPECT_EQ(file_name_of(fixed_results().cells[0].cell), "noop,workers=2");
 }
 
+TEST(CellName, HasTheParametersThatAreNotAtTheirDefaults) {
+  const MachineRoom room{.usable_cpus = 2, .available_bytes = std::uint64_t{8} << 30};
+  const auto name = [&](const char* parameter) {
+    BenchOptions options{.workloads = {"batch"}, .workers = {"2"}};
+    if (parameter != nullptr) options.parameters = {parameter};
+    return name_of(make_plan(options, room).cells.at(0));
+  };
+  EXPECT_EQ(name(nullptr), "batch/workers:2");
+  EXPECT_EQ(name("batch=8"), "batch/workers:2/batch:8");
+}
+
 TEST(Formats, AreChosenBySuffixOrName) {
   EXPECT_EQ(choose_format("a/b.google.json", "").name, "google");
   EXPECT_EQ(choose_format("b.json", "").name, "json");
@@ -79,10 +90,10 @@ TEST(Csv, HasOneSampleARowAndEveryFieldOfTheHeader) {
   const auto lines = lines_of(write_csv({.results = fixed_results()}));
   ASSERT_EQ(lines.size(), 21u);
   for (const std::string& line : lines) EXPECT_EQ(count(line, ","), count(lines[0], ",")) << line;
-  EXPECT_EQ(
-      lines[1],
-      "noop,2,64,0,,shared-queue,true,threads,1,1000,1,1000,1,1,0.002,0,0,1000,0,0,0,fedcba9876543210,true,4,"
-      "2e-06,4e-06,4e-06,4e-06,1048576,2097152,524288,4194304");
+  EXPECT_EQ(lines[1],
+            "noop,2,,64,0,,shared-queue,true,threads,1,1000,1,1000,1,1,0.002,0,0,1000,0,0,0,fedcba9876543210,"
+            "true,4,"
+            "2e-06,4e-06,4e-06,4e-06,1048576,2097152,524288,4194304");
 }
 
 TEST(GoogleBenchmark, HasAllRepetitionsAndTheirAggregates) {
