@@ -4,8 +4,6 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include <charconv>
-#include <cmath>
 #include <cstdlib>
 #include <memory>
 
@@ -41,24 +39,7 @@ std::string write_diff_json(const Comparison& comparison, const std::vector<Reco
                                 {"finished_at", run.finished_at},
                                 {"machine_hash", run.machine_hash}});
   }
-  return document.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-}
-
-/// The formats that a comparison has; the others hold samples.
-struct DiffFormat {
-  std::string_view name;
-  std::string_view suffix;
-};
-constexpr DiffFormat kDiffFormats[]{
-    {"json", ".json"}, {"csv", ".csv"}, {"markdown", ".md"}, {"junit", ".xml"}};
-
-std::string_view choose(const std::string& path, const std::string& name) {
-  for (const DiffFormat& format : kDiffFormats) {
-    if (name.empty() ? path.ends_with(format.suffix) : name == format.name) return format.name;
-  }
-  throw UsageError(
-      fmt::format("a comparison has no format {}; it has json, csv, markdown and junit (.json .csv .md .xml)",
-                  name.empty() ? fmt::format("for '{}'", path) : fmt::format("'{}'", name)));
+  return print_document(document);
 }
 
 std::string write(std::string_view format, const Comparison& comparison, const std::vector<Recording>& runs) {
@@ -93,7 +74,7 @@ int run_diff(const DiffFlags& flags) {
   check_outputs(flags.out, flags.format, "");
   std::vector<std::pair<std::string_view, std::unique_ptr<OutputFile>>> outputs;
   for (const std::string& path : flags.out)
-    outputs.emplace_back(choose(path, flags.format), open_output("--out", path));
+    outputs.emplace_back(choose_summary_format("a comparison", path, flags.format), open_output("--out", path));
   std::vector<Recording> runs;
   for (const std::string& path : flags.files) runs.push_back(read_recording(path));
   const std::string warnings = check_comparable(runs, flags.gates.force);
@@ -157,14 +138,11 @@ std::vector<Gate> read_gates(const GateFlags& flags) {
 
 double read_margin(const GateFlags& flags) {
   if (flags.margin.empty()) return kDefaultMargin;
-  double percent = 0;
-  const char* const last = flags.margin.data() + flags.margin.size();
-  const auto [end, error] = std::from_chars(flags.margin.data(), last, percent);
-  if (error != std::errc() || std::string_view(end, static_cast<std::size_t>(last - end)) != "%" ||
-      !(percent > 0) || percent > 100)
+  const auto share = parse_percent(flags.margin, 100);
+  if (!share)
     throw UsageError(
         fmt::format("--margin must be above 0 % and at most 100 %, for example 5%, not '{}'", flags.margin));
-  return percent / 100;
+  return *share;
 }
 
 void annotate(const Comparison& comparison, std::FILE* out) {

@@ -3,26 +3,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-
-#include "bench/cli.h"
 #include "bench/fault_report.h"
 #include "bench/formats/junit_document.h"
-#include "bench/units.h"
 #include "bench/version.h"
 
 namespace twinpool::bench {
 namespace {
-
-struct FaultFormat {
-  std::string_view name;
-  std::string_view suffix;
-};
-constexpr std::array kFormats{FaultFormat{"json", ".json"}, FaultFormat{"csv", ".csv"},
-                              FaultFormat{"markdown", ".md"}, FaultFormat{"junit", ".xml"}};
-
-std::string_view fault_name(int fault) { return all_faults()[static_cast<std::size_t>(fault)]->name; }
 
 std::string seconds(const std::optional<double>& time) {
   return time ? fmt::format("{}", *time) : std::string();
@@ -43,35 +29,7 @@ std::string ending_of(const DrillRun& run) {
   return "interrupted";
 }
 
-/// "3" or "1-3".
-std::string range_of(const DrillSummary& summary, std::uint64_t DrillRun::*count) {
-  const auto [least, most] =
-      std::minmax_element(summary.runs.begin(), summary.runs.end(),
-                          [&](const DrillRun* a, const DrillRun* b) { return a->*count < b->*count; });
-  const std::uint64_t low = (*least)->*count, high = (*most)->*count;
-  return low == high ? std::to_string(low) : fmt::format("{}-{}", low, high);
-}
-
-std::string median_back(const DrillSummary& summary) {
-  std::vector<double> times;
-  for (const DrillRun* run : summary.runs) {
-    if (run->restored_s) times.push_back(*run->restored_s);
-  }
-  if (times.empty()) return "-";
-  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
-  return print_duration(times[times.size() / 2]);
-}
-
 }  // namespace
-
-std::string_view choose_fault_format(const std::string& path, const std::string& name) {
-  for (const FaultFormat& format : kFormats) {
-    if (name.empty() ? path.ends_with(format.suffix) : name == format.name) return format.name;
-  }
-  throw UsageError(fmt::format(
-      "a fault drill has no format {}; it has json, csv, markdown and junit (.json .csv .md .xml)",
-      name.empty() ? fmt::format("for '{}'", path) : fmt::format("'{}'", name)));
-}
 
 std::string write_faults_csv(const DrillResults& results) {
   std::string text =
@@ -80,7 +38,7 @@ std::string write_faults_csv(const DrillResults& results) {
       "workers_stuck,full_strength,noticed_s,restored_s,gap_before_s,gap_after_s\n";
   for (const DrillRun& run : results.runs) {
     text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n",
-                        fault_name(run.fault), name_of(run.backend), run.repeat, name_of(judge(run)),
+                        name_of_fault(run.fault), name_of(run.backend), run.repeat, name_of(judge(run)),
                         ending_of(run), run.workers, run.tasks, run.submitted, run.delivered, run.failed,
                         run.lost, run.hung, run.wrong, run.refused, run.workers_lost, run.workers_stuck,
                         run.full_strength, seconds(run.noticed_s), seconds(run.restored_s),
@@ -95,10 +53,10 @@ std::string write_faults_markdown(const DrillResults& results) {
       "| fault | backend | answer | failed | lost | hung | back in |\n|---|---|---|--:|--:|--:|--:|\n",
       results.options.workers, results.options.tasks, results.options.repeats, results.options.seed);
   for (const DrillSummary& summary : summarise(results)) {
-    text += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", fault_name(summary.fault),
+    text += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", name_of_fault(summary.fault),
                         name_of(summary.backend), name_of(summary.answer),
                         range_of(summary, &DrillRun::failed), range_of(summary, &DrillRun::lost),
-                        range_of(summary, &DrillRun::hung), median_back(summary));
+                        range_of(summary, &DrillRun::hung), median_of(summary, &DrillRun::restored_s));
   }
   return text + "\n" + print_verdict(results);
 }
@@ -107,9 +65,9 @@ std::string write_faults_junit(const DrillResults& results) {
   std::vector<TestCase> cases;
   std::vector<std::pair<std::string, std::string>> properties{{"version", kVersion}};
   for (const DrillSummary& summary : summarise(results)) {
-    TestCase test{.classname = fmt::format("twinpool.faults.{}", fault_name(summary.fault)),
+    TestCase test{.classname = fmt::format("twinpool.faults.{}", name_of_fault(summary.fault)),
                   .name = std::string(name_of(summary.backend))};
-    properties.emplace_back(fmt::format("{}.{}", fault_name(summary.fault), test.name),
+    properties.emplace_back(fmt::format("{}.{}", name_of_fault(summary.fault), test.name),
                             std::string(name_of(summary.answer)));
     for (const DrillRun* run : summary.runs) {
       if (run->wrong == 0 && run->imbalance.empty()) continue;

@@ -2,15 +2,10 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "bench/fault_drill.h"
 
 namespace twinpool::bench {
-
-/// Gives:  "json", "csv", "markdown" or "junit", by --format or by the path's suffix.
-/// Errors: UsageError.
-[[nodiscard]] std::string_view choose_fault_format(const std::string& path, const std::string& name);
 
 /// One run a row.
 [[nodiscard]] std::string write_faults_csv(const DrillResults& results);

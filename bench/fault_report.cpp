@@ -8,6 +8,7 @@
 #include <array>
 #include <functional>
 
+#include "bench/statistics.h"
 #include "bench/units.h"
 
 namespace twinpool::bench {
@@ -17,8 +18,6 @@ constexpr std::array kColumns{"answer", "program", "delivered", "failed", "lost"
                               "hung",   "workers", "back in",   "gap"};
 constexpr std::size_t kColumnCount = kColumns.size();
 using Cells = std::array<std::string, kColumnCount>;
-
-std::string_view name_of_fault(int fault) { return all_faults()[static_cast<std::size_t>(fault)]->name; }
 
 std::string ending_of(const DrillRun& run) {
   if (run.program_survived) return "ran on";
@@ -37,16 +36,6 @@ std::string ending_of(const DrillRun& run) {
   return "?";
 }
 
-template <typename Value>
-std::string range_of(const DrillSummary& summary, Value value) {
-  const auto [least, most] = std::minmax_element(
-      summary.runs.begin(), summary.runs.end(),
-      [&](const DrillRun* a, const DrillRun* b) { return std::invoke(value, a) < std::invoke(value, b); });
-  const auto low = std::invoke(value, *least);
-  const auto high = std::invoke(value, *most);
-  return low == high ? fmt::format("{}", low) : fmt::format("{}-{}", low, high);
-}
-
 std::vector<double> sorted(const std::vector<const DrillRun*>& runs, std::optional<double> DrillRun::*time) {
   std::vector<double> times;
   for (const DrillRun* run : runs) {
@@ -54,16 +43,6 @@ std::vector<double> sorted(const std::vector<const DrillRun*>& runs, std::option
   }
   std::sort(times.begin(), times.end());
   return times;
-}
-
-double median(const std::vector<double>& times) {
-  const std::size_t half = times.size() / 2;
-  return times.size() % 2 == 1 ? times[half] : (times[half - 1] + times[half]) / 2;
-}
-
-std::string median_of(const DrillSummary& summary, std::optional<double> DrillRun::*time) {
-  const auto times = sorted(summary.runs, time);
-  return times.empty() ? "-" : print_duration(median(times));
 }
 
 Cells cells_of(const DrillSummary& summary) {
@@ -225,6 +204,13 @@ nlohmann::json to_json(const DrillRun& run) {
 }
 
 }  // namespace
+
+std::string_view name_of_fault(int fault) { return all_faults()[static_cast<std::size_t>(fault)]->name; }
+
+std::string median_of(const DrillSummary& summary, std::optional<double> DrillRun::*time) {
+  const auto times = sorted(summary.runs, time);
+  return times.empty() ? "-" : print_duration(median(times));
+}
 
 std::vector<DrillSummary> summarise(const DrillResults& results) {
   std::vector<DrillSummary> summaries;

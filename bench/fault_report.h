@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bench/fault_drill.h"
@@ -24,6 +29,20 @@ struct DrillSummary {
 /// Gives: one summary for each fault and twin that has runs, in the order of the options. They refer to
 /// `results`.
 [[nodiscard]] std::vector<DrillSummary> summarise(const DrillResults& results);
+
+[[nodiscard]] std::string_view name_of_fault(int fault);
+/// The least and the most of one figure over the runs: "3" or "1-3". Takes: a member of DrillRun.
+template <typename Value>
+[[nodiscard]] std::string range_of(const DrillSummary& summary, Value value) {
+  const auto [least, most] = std::minmax_element(
+      summary.runs.begin(), summary.runs.end(),
+      [&](const DrillRun* a, const DrillRun* b) { return std::invoke(value, a) < std::invoke(value, b); });
+  const auto low = std::invoke(value, *least);
+  const auto high = std::invoke(value, *most);
+  return low == high ? fmt::format("{}", low) : fmt::format("{}-{}", low, high);
+}
+/// The median of one time over the runs that have it; "-" when none has.
+[[nodiscard]] std::string median_of(const DrillSummary& summary, std::optional<double> DrillRun::*time);
 
 /// Faults as rows, a group of columns for each twin, and what the columns mean.
 ///

@@ -20,6 +20,7 @@
 #include "bench/machine_card.h"
 #include "bench/nearest_name.h"
 #include "bench/option_readers.h"
+#include "bench/reporters/json.h"
 #include "bench/reporters/output_file.h"
 #include "bench/reporters/terminal.h"
 #include "bench/units.h"
@@ -96,8 +97,7 @@ std::string make_document(const DrillResults& results) {
   json["command"] = own_command_line();
   json["finished_at"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
   json["machine"] = read_machine_card();
-  // What a crashing program wrote last need not be UTF-8.
-  return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return print_document(json);
 }
 
 /// One file that was asked for, open before the work begins.
@@ -111,7 +111,7 @@ std::vector<FaultsOutput> open_outputs(const FaultsFlags& flags) {
   std::vector<FaultsOutput> outputs;
   if (!flags.json.empty()) outputs.push_back({"json", open_output("--json", flags.json)});
   for (const std::string& path : flags.out)
-    outputs.push_back({choose_fault_format(path, flags.format), open_output("--out", path)});
+    outputs.push_back({choose_summary_format("a fault drill", path, flags.format), open_output("--out", path)});
   return outputs;
 }
 

@@ -169,6 +169,11 @@ nlohmann::json lasting_fields(const MachineCard& card) {
 
 }  // namespace
 
+std::string host_name() {
+  utsname name{};
+  return uname(&name) == 0 ? name.nodename : "";
+}
+
 std::string name_sanitizers() {
   std::string names;
 #if defined(__SANITIZE_ADDRESS__) || TWINPOOL_HAS_FEATURE(address_sanitizer)

@@ -49,6 +49,10 @@ struct MachineCard {
 
 MachineCard read_machine_card(const KernelFiles& files = {});
 
+/// This machine's name, for formats that ask for it; "" when it cannot be read. Not part of the card: a name
+/// may tell more than its owner wants to publish.
+std::string host_name();
+
 /// Gives: "address,undefined", "thread" or "": what this program was built with.
 std::string name_sanitizers();
 

@@ -16,9 +16,7 @@ template <double Percentiles::*Figure>
 std::vector<double> latency_values(const BackendResult& side) {
   std::vector<double> all;
   for (const Sample& sample : side.samples) {
-    std::vector<double> seconds;
-    for (const std::int64_t ns : sample.latency_ns) seconds.push_back(static_cast<double>(ns) * 1e-9);
-    if (!seconds.empty()) all.push_back(percentiles(std::move(seconds)).*Figure);
+    if (const auto latency = latency_of(sample)) all.push_back((*latency).*Figure);
   }
   return all;
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <fstream>
 
 #include "bench/cli.h"
@@ -49,6 +50,15 @@ bool read_switch(std::string_view flag, const std::string& text) {
   if (text == kWords[0]) return true;
   if (text == kWords[1]) return false;
   throw UsageError(fmt::format("{} cannot be '{}'{}", flag, text, suggest_name(text, kWords)));
+}
+
+std::optional<double> parse_percent(std::string_view text, double most_percent) {
+  double percent = 0;
+  const char* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, percent);
+  if (error != std::errc() || std::string_view(end, last) != "%" || !(percent > 0) || percent > most_percent)
+    return std::nullopt;
+  return percent / 100;
 }
 
 std::vector<Backend> read_backends(const std::string& name) {

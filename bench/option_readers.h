@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,8 @@ namespace twinpool::bench {
                                                      std::uint64_t least, std::uint64_t most);
 /// "on" or "off". Errors: UsageError that suggests the nearest word.
 [[nodiscard]] bool read_switch(std::string_view flag, const std::string& text);
+/// A share such as "5%", above 0 % and at most `most_percent`, as a fraction; nothing for any other text.
+[[nodiscard]] std::optional<double> parse_percent(std::string_view text, double most_percent);
 /// "threads", "processes" or "both". Errors: UsageError that suggests the nearest name.
 [[nodiscard]] std::vector<Backend> read_backends(const std::string& name);
 /// This program's own command line, for reports.

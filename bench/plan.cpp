@@ -137,14 +137,12 @@ void read_plant(Cell& cell, const std::string& text) {
   if (text.empty()) return;
   const std::size_t colon = text.find(':');
   const auto backend = parse_backend(text.substr(0, colon));
-  double percent = 0;
-  const std::string share = colon == std::string::npos ? "" : text.substr(colon + 1);
-  const auto [end, error] = std::from_chars(share.data(), share.data() + share.size(), percent);
-  if (!backend || error != std::errc() || std::string_view(end) != "%" || !(percent > 0) || percent > 1000) {
+  const auto share = parse_percent(colon == std::string::npos ? "" : text.substr(colon + 1), 1000);
+  if (!backend || !share) {
     throw UsageError(
         fmt::format("--plant is a backend and a share above 0 % and at most 1000 %, as threads:20%, not '{}'", text));
   }
-  cell.planted[static_cast<std::size_t>(*backend)] = percent / 100;
+  cell.planted[static_cast<std::size_t>(*backend)] = *share;
 }
 
 /// Shared memory that a cell may need at once; more than any machine has where it does not fit the type.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "bench/noise.h"
+#include "bench/units.h"
 
 namespace twinpool::bench {
 namespace {
@@ -56,6 +57,13 @@ std::optional<double> spread_of(const BackendResult& side, Quantity quantity) {
                     : std::nullopt;
 }
 
+std::optional<Percentiles> latency_of(const Sample& sample) {
+  std::vector<double> seconds;
+  for (const std::int64_t ns : sample.latency_ns) seconds.push_back(static_cast<double>(ns) / 1e9);
+  if (seconds.empty()) return std::nullopt;
+  return percentiles(std::move(seconds));
+}
+
 std::optional<Percentiles> latency_of(const BackendResult& side) {
   std::vector<double> seconds;
   for (const Sample& sample : side.samples) {
@@ -89,6 +97,18 @@ std::vector<PairedValue> pairs_of(const CellResult& cell, Quantity quantity) {
 
 std::optional<RatioEstimate> ratio_of(const CellResult& cell, Quantity quantity) {
   return estimate(pairs_of(cell, quantity));
+}
+
+std::string print_ratio(const std::optional<RatioEstimate>& ratio) {
+  if (!ratio) return "-";
+  return ratio->has_interval() ? fmt::format("{:.2f}x [{:.2f}, {:.2f}]", ratio->ratio, ratio->low, ratio->high)
+                               : fmt::format("{:.2f}x (n={})", ratio->ratio, ratio->n);
+}
+
+std::string print_throughput(const CellResult& cell, Backend backend) {
+  const BackendResult* const side = cell.side(backend);
+  const auto rate = side != nullptr ? median_of(*side, throughput_of) : std::nullopt;
+  return rate ? print_rate(*rate) : "-";
 }
 
 std::optional<RatioEstimate> control_ratio(const BenchResults& results) {

@@ -68,6 +68,8 @@ using Quantity = double (*)(const Sample&);
 [[nodiscard]] std::optional<double> median_of(const BackendResult& side, Quantity quantity);
 /// Half the distance of the quartiles by the median: "+- 3 %".
 [[nodiscard]] std::optional<double> spread_of(const BackendResult& side, Quantity quantity);
+/// The latencies of one trial, in seconds. Gives: nothing for a trial without.
+[[nodiscard]] std::optional<Percentiles> latency_of(const Sample& sample);
 /// All latency samples of a side together, in seconds.
 [[nodiscard]] std::optional<Percentiles> latency_of(const BackendResult& side);
 /// Own CPU / (wall x min(workers, CPUs)): 1 when the cell had all the CPU it could use.
@@ -77,6 +79,10 @@ using Quantity = double (*)(const Sample&);
 /// Processes by threads of one quantity, pair by pair; nothing unless both ran.
 [[nodiscard]] std::vector<PairedValue> pairs_of(const CellResult& cell, Quantity quantity);
 [[nodiscard]] std::optional<RatioEstimate> ratio_of(const CellResult& cell, Quantity quantity);
+/// "0.63x [0.56, 0.80]", "0.63x (n=5)" without an interval, "-" without a ratio.
+[[nodiscard]] std::string print_ratio(const std::optional<RatioEstimate>& ratio);
+/// The median throughput of one backend with its unit; "-" where it has none.
+[[nodiscard]] std::string print_throughput(const CellResult& cell, Backend backend);
 [[nodiscard]] std::optional<RatioEstimate> control_ratio(const BenchResults& results);
 
 /// What can be said of one cell.

@@ -270,10 +270,13 @@ class Runner {
     }
   }
 
+  Trial begin_trial(std::string_view kind, RoundSpec spec) {
+    spec.load = plan_.load;
+    return Trial(kind, spec, trial_options());
+  }
+
   std::optional<Sample> run_trial(const RoundSpec& spec, std::string& crash) {
-    RoundSpec loading = spec;
-    loading.load = plan_.load;
-    Trial trial(kRoundTrial.name, loading, trial_options());
+    Trial trial = begin_trial(kRoundTrial.name, spec);
     settle(trial);
     const nlohmann::json result = trial.result();
     if (trial.finish().clean() && result.is_object()) return result.get<Sample>();
@@ -294,9 +297,7 @@ class Runner {
   }
 
   void measure_memory(const Cell& cell, BackendResult& side, CellResult& result) {
-    RoundSpec spec = make_round_spec(cell, side.backend, result.tasks, flow_);
-    spec.load = plan_.load;
-    Trial trial(kMemoryTrial.name, spec, trial_options());
+    Trial trial = begin_trial(kMemoryTrial.name, make_round_spec(cell, side.backend, result.tasks, flow_));
     while (const auto mark = trial.wait_for_mark()) {
       (*mark == kMarkRest ? side.rest : side.peak) = read_tree_memory(trial.pid());
       trial.resume();

@@ -101,6 +101,19 @@ double median(std::span<const double> samples) {
   return median_in_place(copy);
 }
 
+double mean(std::span<const double> samples) {
+  require_some(samples);
+  return std::accumulate(samples.begin(), samples.end(), 0.0) / static_cast<double>(samples.size());
+}
+
+double standard_deviation(std::span<const double> samples) {
+  if (samples.size() < 2) throw std::invalid_argument("statistics: a standard deviation needs two samples");
+  const double centre = mean(samples);
+  double squares = 0;
+  for (const double sample : samples) squares += (sample - centre) * (sample - centre);
+  return std::sqrt(squares / static_cast<double>(samples.size() - 1));
+}
+
 double median_absolute_deviation(std::span<const double> samples) {
   const double centre = median(samples);
   std::vector<double> deviations;

@@ -31,6 +31,10 @@ Percentiles percentiles(std::vector<double> samples);
 /// Gives: the middle sample, or the mean of the two middle ones.
 double median(std::span<const double> samples);
 
+[[nodiscard]] double mean(std::span<const double> samples);
+/// The standard deviation of a sample (n - 1). Takes: two samples or more.
+[[nodiscard]] double standard_deviation(std::span<const double> samples);
+
 /// Gives:  the median absolute deviation from the median, unscaled (times 1.4826 it estimates a normal
 /// standard deviation). Source: Rousseeuw & Croux 1993, "Alternatives to the Median Absolute Deviation".
 double median_absolute_deviation(std::span<const double> samples);

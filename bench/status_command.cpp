@@ -149,8 +149,7 @@ int run_status(const StatusFlags& flags) {
   nlohmann::json report{{"schema_version", kSchemaVersion}, {"kind", "status"}, {"version", kVersion}, {"pid", pid}};
   report["pools"] = nlohmann::json::array();
   for (const ScoreboardSnapshot& pool : pools) report["pools"].push_back(to_json(pool));
-  // A pool's name is whatever its maker wrote; what is no UTF-8 is replaced.
-  json->commit(report.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  json->commit(print_document(report));  // a pool's name is whatever its maker wrote
   return kExitOk;
 }
 

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/trend.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "bench/cell_name.h"
 #include "bench/reporters/text_table.h"
-#include "bench/units.h"
 
 namespace twinpool::bench {
 namespace {
@@ -31,20 +28,6 @@ const CellResult* find_cell(const Recording& run, const std::string& name) {
   return nullptr;
 }
 
-std::string print_ratio(const CellResult* cell) {
-  const auto ratio = cell != nullptr ? ratio_of(*cell, throughput_of) : std::nullopt;
-  if (!ratio) return "-";
-  return ratio->has_interval()
-             ? fmt::format("{:.2f}x [{:.2f}, {:.2f}]", ratio->ratio, ratio->low, ratio->high)
-             : fmt::format("{:.2f}x (n={})", ratio->ratio, ratio->n);
-}
-
-std::string print_side(const CellResult* cell, Backend backend) {
-  const BackendResult* const side = cell != nullptr ? cell->side(backend) : nullptr;
-  const auto rate = side != nullptr ? median_of(*side, throughput_of) : std::nullopt;
-  return rate ? print_rate(*rate) : "-";
-}
-
 }  // namespace
 
 std::string print_trend(const std::vector<Recording>& runs) {
@@ -61,11 +44,17 @@ std::string print_trend(const std::vector<Recording>& runs) {
   table.add(dates);
   for (const std::string& name : cells_of(runs)) {
     std::vector<std::string> ratio{name, "processes / threads"};
-    for (const Recording& run : runs) ratio.push_back(print_ratio(find_cell(run, name)));
+    for (const Recording& run : runs) {
+      const CellResult* const cell = find_cell(run, name);
+      ratio.push_back(print_ratio(cell != nullptr ? ratio_of(*cell, throughput_of) : std::nullopt));
+    }
     table.add(ratio);
     for (const Backend backend : kBackends) {
       std::vector<std::string> row{"", std::string(name_of(backend))};
-      for (const Recording& run : runs) row.push_back(print_side(find_cell(run, name), backend));
+      for (const Recording& run : runs) {
+        const CellResult* const cell = find_cell(run, name);
+        row.push_back(cell != nullptr ? print_throughput(*cell, backend) : "-");
+      }
       table.add(row);
     }
   }

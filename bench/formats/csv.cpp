@@ -36,11 +36,9 @@ std::string parameters_of(const Cell& cell) {
 std::string number(double value) { return std::isfinite(value) ? fmt::format("{}", value) : std::string(); }
 
 std::string latency_fields(const Sample& sample) {
-  std::vector<double> seconds;
-  for (const std::int64_t ns : sample.latency_ns) seconds.push_back(static_cast<double>(ns) / 1e9);
-  if (seconds.empty()) return "0,,,,";
-  const Percentiles latency = percentiles(std::move(seconds));
-  return fmt::format("{},{},{},{},{}", latency.n, latency.p50, latency.p90, latency.p99, latency.max);
+  const auto latency = latency_of(sample);
+  if (!latency) return "0,,,,";
+  return fmt::format("{},{},{},{},{}", latency->n, latency->p50, latency->p90, latency->p99, latency->max);
 }
 
 std::string memory_fields(const BackendResult& side) {

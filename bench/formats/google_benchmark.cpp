@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <array>
 #include <cmath>
 #include <ctime>
 
@@ -22,12 +20,10 @@ using nlohmann::json;
 
 json context() {
   const MachineCard card = read_machine_card();
-  std::array<char, 256> host{};
-  if (gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
   const bool release =
       std::string_view(kBuildType) == "Release" || std::string_view(kBuildType) == "RelWithDebInfo";
   return {{"date", fmt::format("{:%Y-%m-%dT%H:%M:%S+00:00}", fmt::gmtime(std::time(nullptr)))},
-          {"host_name", host.data()},
+          {"host_name", host_name()},
           {"executable", "twinpool"},
           {"num_cpus", card.cpus.usable},
           {"mhz_per_cpu", 0},
@@ -51,19 +47,6 @@ Times times_of(const BackendResult& side) {
     times.cpu_ns.push_back(sample.cpu_s() / tasks * 1e9);
   }
   return times;
-}
-
-double mean(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
-
-double deviation(const std::vector<double>& values) {
-  const double middle = mean(values);
-  double sum = 0;
-  for (const double value : values) sum += (value - middle) * (value - middle);
-  return std::sqrt(sum / static_cast<double>(values.size() - 1));
 }
 
 /// What all entries of one backend of one cell have alike.
@@ -105,7 +88,7 @@ void add_aggregates(json& list, const json& base, const Times& times) {
   add("mean", "time", mean(times.real_ns), mean(times.cpu_ns));
   add("median", "time", median(times.real_ns), median(times.cpu_ns));
   if (times.real_ns.size() < 2) return;
-  const double real = deviation(times.real_ns), cpu = deviation(times.cpu_ns);
+  const double real = standard_deviation(times.real_ns), cpu = standard_deviation(times.cpu_ns);
   add("stddev", "time", real, cpu);
   add("cv", "percentage", real / mean(times.real_ns), cpu / mean(times.cpu_ns));
 }

@@ -29,11 +29,10 @@ std::string print_distribution(const std::vector<double>& sorted) {
     quantile += 1 / (kTicksPerHalfDistance * std::exp2(halvings));
   }
   fmt::format_to(std::back_inserter(text), "{:12.3f} {:2.12f} {:10}\n", sorted.back(), 1.0, sorted.size());
-  double sum = 0, squares = 0;
-  for (const double value : sorted) sum += value;
-  const double mean = sum / total;
-  for (const double value : sorted) squares += (value - mean) * (value - mean);
-  fmt::format_to(std::back_inserter(text), "#[Mean    = {:12.3f}, StdDeviation   = {:12.3f}]\n", mean,
+  const double middle = mean(sorted);
+  double squares = 0;
+  for (const double value : sorted) squares += (value - middle) * (value - middle);
+  fmt::format_to(std::back_inserter(text), "#[Mean    = {:12.3f}, StdDeviation   = {:12.3f}]\n", middle,
                  std::sqrt(squares / total));
   fmt::format_to(std::back_inserter(text), "#[Max     = {:12.3f}, Total count    = {:12}]\n", sorted.back(),
                  sorted.size());

@@ -14,12 +14,6 @@ namespace {
 
 using nlohmann::json;
 
-double mean(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
-
 json result_of(const CellResult& cell, const BackendResult& side) {
   std::vector<double> times, user, system;
   for (const Sample& sample : side.samples) {
@@ -30,12 +24,9 @@ json result_of(const CellResult& cell, const BackendResult& side) {
   }
   if (times.empty()) return nullptr;
   json result{{"command", name_of(cell.cell, name_of(side.backend))}, {"times", times}};
-  const double middle = mean(times);
-  double squares = 0;
-  for (const double time : times) squares += (time - middle) * (time - middle);
   result["stddev"] = nullptr;  // one run has none; hyperfine writes the same
-  if (times.size() > 1) put(result, "stddev", std::sqrt(squares / static_cast<double>(times.size() - 1)));
-  put(result, "mean", middle);
+  if (times.size() > 1) put(result, "stddev", standard_deviation(times));
+  put(result, "mean", mean(times));
   put(result, "median", median(times));
   put(result, "user", mean(user));
   put(result, "system", mean(system));

@@ -3,13 +3,13 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <ctime>
 #include <iterator>
 #include <nlohmann/json.hpp>
+
+#include "bench/machine_card.h"
 
 namespace twinpool::bench {
 namespace {
@@ -70,8 +70,6 @@ std::string write_junit_document(const std::string& suite, const std::vector<Tes
     return std::count_if(cases.begin(), cases.end(),
                          [&](const TestCase& test) { return test.answer == answer; });
   };
-  std::array<char, 256> host{};
-  if (gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
   const std::string totals =
       fmt::format("tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{:.3f}\"", cases.size(),
                   count(TestCase::Answer::kFailure), count(TestCase::Answer::kError), seconds);
@@ -81,7 +79,7 @@ std::string write_junit_document(const std::string& suite, const std::vector<Tes
       std::back_inserter(text),
       "  <testsuite name=\"{}\" {} skipped=\"{}\" timestamp=\"{:%Y-%m-%dT%H:%M:%S}\" hostname=\"{}\">\n",
       escape(suite), totals, count(TestCase::Answer::kSkipped), fmt::gmtime(std::time(nullptr)),
-      escape(host.data()));
+      escape(host_name()));
   if (!properties.empty()) {
     text += "    <properties>\n";
     for (const auto& [name, value] : properties)

@@ -35,19 +35,6 @@ std::string in_table(const std::string& text) {
   return escaped;
 }
 
-std::string print_ratio(const std::optional<RatioEstimate>& ratio) {
-  if (!ratio) return "-";
-  return ratio->has_interval()
-             ? fmt::format("{:.2f}x [{:.2f}, {:.2f}]", ratio->ratio, ratio->low, ratio->high)
-             : fmt::format("{:.2f}x (n={})", ratio->ratio, ratio->n);
-}
-
-std::string median_text(const CellResult& cell, Backend backend) {
-  const BackendResult* const side = cell.side(backend);
-  const auto rate = side != nullptr ? median_of(*side, throughput_of) : std::nullopt;
-  return rate ? print_rate(*rate) : "-";
-}
-
 /// Adds rows until the share is used up.
 class Rows {
  public:
@@ -85,7 +72,7 @@ std::string speed_table(const BenchResults& results) {
     const CellFinding finding = find(*cell, results.usable_cpus);
     const std::string expected = compare_with_expectation(*cell, finding);
     rows.add(fmt::format("| {} | {} | {} | {} | {} | {}{} |\n", in_table(name_of(cell->cell)),
-                         median_text(*cell, Backend::kThreads), median_text(*cell, Backend::kProcesses),
+                         print_throughput(*cell, Backend::kThreads), print_throughput(*cell, Backend::kProcesses),
                          print_ratio(ratio_of(*cell, throughput_of)),
                          print_ratio(ratio_of(*cell, per_cpu_second_of)), name_of(finding),
                          expected.empty() ? "" : ", " + expected));

@@ -32,6 +32,18 @@ BenchResults pick(const BenchResults& results, const std::string& cell_name, Bac
 
 }  // namespace
 
+std::string_view choose_summary_format(std::string_view what, const std::string& path,
+                                       const std::string& name) {
+  // The same names and suffixes as in the list of all formats, which says what each is for.
+  for (const std::string_view one : {"json", "csv", "markdown", "junit"}) {
+    const auto format = std::find_if(formats().begin(), formats().end(),
+                                     [&](const Format& any) { return any.name == one; });
+    if (name.empty() ? path.ends_with(format->suffix) : name == one) return one;
+  }
+  throw UsageError(fmt::format("{} has no format {}; it has json, csv, markdown and junit (.json .csv .md .xml)",
+                               what, name.empty() ? fmt::format("for '{}'", path) : fmt::format("'{}'", name)));
+}
+
 void check_outputs(const std::vector<std::string>& paths, const std::string& format,
                    const std::string& json) {
   if (!format.empty() && paths.size() != 1) {

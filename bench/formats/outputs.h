@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bench/formats/format.h"
@@ -39,6 +40,14 @@ class Outputs {
   void add(const Format& format, const std::string& flag, const std::string& path, const Plan& plan);
   std::vector<One> files_;
 };
+
+/// The formats of what holds no samples: a comparison, a fault drill.
+///
+/// Takes:  `what` has the result, for the sentence: "a comparison".
+/// Gives:  "json", "csv", "markdown" or "junit", by --format or by the path's suffix.
+/// Errors: UsageError.
+[[nodiscard]] std::string_view choose_summary_format(std::string_view what, const std::string& path,
+                                                     const std::string& name);
 
 /// Gives:  the paths, none of them twice and "-" at most once.
 /// Errors: UsageError, also for a --format with several paths or with none.

@@ -10,8 +10,7 @@ std::string write_json(const Report& report) {
   nlohmann::json document = make_report(report.results, report.command);
   document["crash"] = report.crash != nullptr ? to_json(*report.crash) : nlohmann::json();
   if (report.comparison != nullptr) document["comparison"] = to_json(*report.comparison);
-  // What a crashing program wrote last need not be UTF-8.
-  return document.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return print_document(document);
 }
 
 }  // namespace twinpool::bench

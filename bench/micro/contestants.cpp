@@ -7,10 +7,10 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
-#include <cmath>
 #include <cstdint>
 #include <utility>
 
+#include "bench/micro/in_flight.h"
 #include "bench/micro/observer.h"
 #include "bench/micro/ping_pong.h"
 #include "bench/micro/plain_pool.h"
@@ -25,46 +25,14 @@ using SteadyClock = std::chrono::steady_clock;
 
 std::uint64_t give_back(std::uint64_t number) { return number; }
 
-/// The sum of 0 .. n-1.
-std::uint64_t sum_below(std::uint64_t n) { return n == 0 ? 0 : n * (n - 1) / 2; }
-
-/// Sends `tasks` numbers with at most ring.size() in flight, taking the oldest first. Gives: the sum of what
-/// came back.
-template <typename Submit, typename Ring>
-std::uint64_t keep_in_flight(const Submit& submit, std::uint64_t tasks, Ring& ring) {
-  std::uint64_t sum = 0;
-  std::size_t oldest = 0;
-  const auto next = [&ring](std::size_t at) { return at + 1 == ring.size() ? 0 : at + 1; };
-  const std::uint64_t filling = std::min<std::uint64_t>(tasks, ring.size());
-  for (std::uint64_t i = 0; i < filling; ++i) ring[i] = submit(i);
-  for (std::uint64_t i = filling; i < tasks; ++i) {
-    sum += ring[oldest].get();
-    ring[oldest] = submit(i);
-    oldest = next(oldest);
-  }
-  for (std::uint64_t i = 0; i < filling; ++i) {
-    sum += ring[oldest].get();
-    oldest = next(oldest);
-  }
-  return sum;
-}
-
 template <typename Submit>
 void measure_throughput(benchmark::State& state, const Submit& submit, std::size_t window) {
   const auto tasks = static_cast<std::uint64_t>(state.max_iterations);
   std::vector<decltype(submit(0))> ring(window);
   std::uint64_t sum = 0;
   // One batch holds all iterations, so that filling and emptying the window is timed once and never between.
-  while (state.KeepRunningBatch(state.max_iterations)) sum += keep_in_flight(submit, tasks, ring);
-  if (sum != sum_below(tasks)) state.SkipWithError("a task gave a wrong result");
-}
-
-/// The nearest-rank percentile. Reorders the samples.
-double percentile_of(std::vector<std::uint32_t>& samples, double q) {
-  const auto rank = static_cast<std::size_t>(std::ceil(q * static_cast<double>(samples.size())));
-  const auto at = samples.begin() + static_cast<std::ptrdiff_t>(std::max<std::size_t>(rank, 1) - 1);
-  std::nth_element(samples.begin(), at, samples.end());
-  return *at;
+  while (state.KeepRunningBatch(state.max_iterations)) sum += keep_in_flight(submit, 0, tasks, ring);
+  if (sum != sum_of(0, tasks)) state.SkipWithError("a task gave a wrong result");
 }
 
 template <typename RoundTrip>
@@ -84,7 +52,7 @@ void measure_round_trips(benchmark::State& state, const RoundTrip& round_trip) {
       begin = end;
     }
   }
-  if (sum != sum_below(rounds)) state.SkipWithError("a round trip gave a wrong result");
+  if (sum != sum_of(0, rounds)) state.SkipWithError("a round trip gave a wrong result");
   state.counters[kP50] = percentile_of(samples, 0.50);
   state.counters[kP99] = percentile_of(samples, 0.99);
 }

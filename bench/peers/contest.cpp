@@ -6,6 +6,8 @@
 #include <random>
 #include <stdexcept>
 
+#include "bench/micro/in_flight.h"
+
 namespace twinpool::bench::peers {
 namespace {
 
@@ -27,12 +29,7 @@ Discipline one_at_a_time() {
             peer.round_trips(ns);
             double sum = 0;
             for (const std::uint32_t one : ns) sum += one;
-            const auto rank = [&ns](double q) {
-              const auto at = static_cast<std::ptrdiff_t>(std::ceil(q * static_cast<double>(ns.size()))) - 1;
-              std::nth_element(ns.begin(), ns.begin() + at, ns.end());
-              return static_cast<double>(ns[static_cast<std::size_t>(at)]);
-            };
-            return {sum * 1e-9, {rank(0.50), rank(0.99)}};
+            return {sum * 1e-9, {percentile_of(ns, 0.50), percentile_of(ns, 0.99)}};
           }};
 }
 

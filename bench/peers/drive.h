@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/micro/in_flight.h"
 #include "bench/peers/peer.h"
 #include "bench/peers/tally.h"
 
@@ -26,28 +27,6 @@ inline double seconds_since(SteadyClock::time_point begin) {
 
 inline void require_right(bool right) {
   if (!right) throw std::runtime_error("a task gave a wrong result");
-}
-
-/// Sends the numbers from `first` with at most `ring.size()` unsettled, takes the oldest result first. Gives:
-/// the sum of what came back.
-template <typename Submit, typename Ring>
-std::uint64_t keep_in_flight(const Submit& submit, std::uint64_t first, std::size_t tasks, Ring& ring) {
-  const std::size_t filling = std::min(tasks, ring.size());
-  std::uint64_t sum = 0;
-  std::size_t oldest = 0;
-  const auto step = [&ring, &oldest] { oldest = oldest + 1 == ring.size() ? 0 : oldest + 1; };
-  for (std::size_t i = 0; i < filling; ++i) ring[i] = submit(first + i);
-  for (std::size_t i = filling; i < tasks; ++i, step()) {
-    sum += ring[oldest].get();
-    ring[oldest] = submit(first + i);
-  }
-  // Exactly the filled part is left; when the ring was never full, the oldest is its first.
-  for (std::size_t i = 0; i < filling; ++i, step()) sum += ring[oldest].get();
-  return sum;
-}
-
-inline std::uint64_t sum_of(std::uint64_t first, std::uint64_t count) {
-  return count == 0 ? 0 : count * first + count * (count - 1) / 2;
 }
 
 template <typename Submit>

@@ -8,7 +8,6 @@
 
 #include "bench/reporters/text_table.h"
 #include "bench/statistics.h"
-#include "bench/units.h"
 
 namespace twinpool::bench::peers {
 namespace {

@@ -147,4 +147,8 @@ json make_report(const BenchResults& results, const std::vector<std::string>& co
           {"cells", cells}};
 }
 
+std::string print_document(const nlohmann::json& document) {
+  return document.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
 }  // namespace twinpool::bench

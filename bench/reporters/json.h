@@ -2,6 +2,8 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "bench/results.h"
 
@@ -14,5 +16,9 @@ inline constexpr int kSchemaVersion = 1;
 /// Takes: `command`, the command line as it was typed.
 [[nodiscard]] nlohmann::json make_report(const BenchResults& results,
                                          const std::vector<std::string>& command);
+
+/// A document as it is written to files: text that is no UTF-8, such as the last words of a crashing program,
+/// is replaced.
+[[nodiscard]] std::string print_document(const nlohmann::json& document);
 
 }  // namespace twinpool::bench

@@ -22,13 +22,6 @@ std::string rate_with_spread(const BackendResult& side) {
   return print_number(*rate) + "/s" + (spread ? fmt::format(" ±{:3.0f} %", *spread * 100) : "");
 }
 
-std::string interval_text(const std::optional<RatioEstimate>& ratio) {
-  if (!ratio) return kNothing;
-  const std::string value = fmt::format("{:.2f}x", ratio->ratio);
-  return ratio->has_interval() ? fmt::format("{} [{:.2f}, {:.2f}]", value, ratio->low, ratio->high)
-                               : fmt::format("{} (n={})", value, ratio->n);
-}
-
 std::string finding_text(const TextStyle& style, CellFinding finding) {
   const std::string_view name = name_of(finding);
   switch (finding) {
@@ -81,7 +74,7 @@ std::string throughput_table(const BenchResults& results, const TextStyle& style
     if (both) {
       const CellFinding finding = find(cell, results.usable_cpus);
       const auto per_cpu = ratio_of(cell, per_cpu_second_of);
-      row.push_back(interval_text(ratio_of(cell, throughput_of)));
+      row.push_back(print_ratio(ratio_of(cell, throughput_of)));
       row.push_back(per_cpu ? fmt::format("{:.2f}x", per_cpu->ratio) : kNothing);
       row.push_back(finding_text(style, finding));
       row.push_back(expectation_text(style, compare_with_expectation(cell, finding)));
