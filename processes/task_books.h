@@ -43,7 +43,7 @@ class TaskRecord final : public TaskState {
   [[nodiscard]] bool ready() const noexcept override;
   bool wait_until(std::optional<Clock::time_point> deadline) noexcept override;
   [[nodiscard]] std::optional<TaskTiming> timing() const noexcept override;
-  [[nodiscard]] std::optional<Failure> take(const ResultType& type, void* to) override;
+  [[nodiscard]] std::unique_ptr<Failure> take(const ResultType& type, void* to) override;
   void release() noexcept override;
   bool cancel() noexcept override;
   void when_settled(Continuation& continuation) noexcept override;

@@ -187,7 +187,8 @@ std::optional<TaskTiming> TaskRecord::timing() const noexcept {
   return times;
 }
 
-std::optional<Failure> TaskRecord::take(const ResultType& type, void* to) {
+std::unique_ptr<Failure> TaskRecord::take(const ResultType& type, void* to) {
+  wait_until(std::nullopt);
   /// Frees the outcome however decoding it ends.
   struct Release {
     TaskRecord& record;
@@ -203,18 +204,18 @@ std::optional<Failure> TaskRecord::take(const ResultType& type, void* to) {
   const Release release{*this, claim_outcome()};
   const View view = release.in_slot ? view_slot() : view_harvested();
   try {
-    if (view.state != SlotState::kDone) return failure_of(view);
+    if (view.state != SlotState::kDone) return std::make_unique<Failure>(failure_of(view));
     books_.hints_[sequence_].store(view.result.size() > kInlineResult ? view.result.size() : 0,
                                    std::memory_order_relaxed);
     Reader in(view.result, books_.segment_.payload(), attached_);
     type.decode(in, to);
-    return std::nullopt;
+    return nullptr;
   } catch (const DecodeError& error) {
-    return Failure{
+    return std::make_unique<Failure>(Failure{
         .kind = FailureKind::kWorkerLost,
         .type_name = {},
         .message = "a worker left a broken result for '" + std::string(type_->name) + "': " + error.what(),
-        .loss = WorkerLoss{}};
+        .loss = WorkerLoss{}});
   }
 }
 

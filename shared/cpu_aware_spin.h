@@ -2,6 +2,9 @@
 #pragma once
 
 #include <sched.h>
+#if __has_include(<sys/rseq.h>)
+#include <sys/rseq.h>
+#endif
 
 #include <chrono>
 
@@ -17,7 +20,18 @@ namespace twinpool {
 inline constexpr std::chrono::nanoseconds kSpinLimit{10'000};
 
 /// The CPU on which the calling thread runs; -1 when the system does not say.
-inline int current_cpu() noexcept { return ::sched_getcpu(); }
+///
+/// Read where the kernel keeps it for restartable sequences (rseq(2)), as glibc's sched_getcpu does, but without
+/// the call: pools ask once or twice a task.
+inline int current_cpu() noexcept {
+#if defined(RSEQ_SIG) && __has_builtin(__builtin_thread_pointer)
+  const auto* const area = reinterpret_cast<const volatile struct rseq*>(
+      static_cast<const char*>(__builtin_thread_pointer()) + __rseq_offset);
+  // Negative where the thread is not registered.
+  if (const auto cpu = static_cast<int>(area->cpu_id); cpu >= 0) return cpu;
+#endif
+  return ::sched_getcpu();
+}
 
 /// Tells the CPU that this is a spin loop: it saves power and leaves shared units to others.
 inline void pause_cpu() noexcept {

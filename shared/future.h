@@ -4,6 +4,7 @@
 #include <cassert>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <optional>
 #include <utility>
@@ -55,9 +56,9 @@ class TaskState {
   virtual bool wait_until(std::optional<Clock::time_point> deadline) noexcept = 0;
   /// Requires ready(). The times of a sampled task.
   [[nodiscard]] virtual std::optional<TaskTiming> timing() const noexcept = 0;
-  /// Requires ready(). Constructs the value at `to` and gives nothing, or gives the failure. Releases the
-  /// state.
-  [[nodiscard]] virtual std::optional<Failure> take(const ResultType& type, void* to) = 0;
+  /// Waits until the task has settled, then constructs the value at `to` and gives null, or gives the failure.
+  /// Releases the state. Errors: std::bad_alloc for the failure; the state is released then, too.
+  [[nodiscard]] virtual std::unique_ptr<Failure> take(const ResultType& type, void* to) = 0;
   /// The Future is gone; the task goes on, its outcome is counted and dropped.
   virtual void release() noexcept = 0;
   /// Asks the task to end (see Future::cancel). Gives: false when it had settled.
@@ -134,11 +135,8 @@ class [[nodiscard]] Future {
 
   /// Waits, then gives the value or the failure, and leaves the Future without a result.
   [[nodiscard]] Outcome<T> outcome() {
-    TaskState* const taken = std::exchange(state_, nullptr);
-    assert(taken != nullptr && "the result of a Future can be taken once");
-    taken->wait_until(std::nullopt);
     Storage storage;
-    if (auto failure = taken->take(detail::kResultType<T>, storage.bytes)) return std::move(*failure);
+    if (auto failure = take(storage)) return std::move(*failure);
     T* const value = std::launder(reinterpret_cast<T*>(storage.bytes));
     Outcome<T> outcome(std::move(*value));
     value->~T();
@@ -148,15 +146,26 @@ class [[nodiscard]] Future {
   ///
   /// Errors: throws TaskError when the task failed.
   T get() {
-    auto result = outcome();
-    if (!result) throw TaskError(std::move(result).take_failure());
-    return std::move(result).value();
+    Storage storage;
+    if (auto failure = take(storage)) throw TaskError(std::move(*failure));
+    // Destroyed also when moving it throws.
+    const struct Value {
+      ~Value() { value.~T(); }
+      T& value;
+    } taken{*std::launder(reinterpret_cast<T*>(storage.bytes))};
+    return std::move(taken.value);
   }
 
  private:
   struct Storage {
     alignas(T) std::byte bytes[sizeof(T)];
   };
+  /// Waits, then constructs the value in `storage` or gives the failure.
+  [[nodiscard]] std::unique_ptr<Failure> take(Storage& storage) {
+    TaskState* const taken = std::exchange(state_, nullptr);
+    assert(taken != nullptr && "the result of a Future can be taken once");
+    return taken->take(detail::kResultType<T>, storage.bytes);
+  }
   [[nodiscard]] TaskState& state() const noexcept {
     assert(state_ != nullptr && "this Future has no task");
     return *state_;

@@ -25,16 +25,16 @@ bool PromiseState::wait_until(std::optional<Clock::time_point> deadline) noexcep
   return true;
 }
 
-std::optional<Failure> PromiseState::take(const ResultType& type, void* to) {
-  std::optional<Failure> failure;
-  if ((word_.load() & kValue) != 0) {
-    type.relocate(to, storage_);
-    word_.fetch_and(~kValue);
-  } else {
-    failure = std::move(failure_);
-  }
-  let_go();
-  return failure;
+std::unique_ptr<Failure> PromiseState::take(const ResultType& type, void* to) {
+  wait_until(std::nullopt);
+  const struct Release {
+    ~Release() { state.let_go(); }
+    PromiseState& state;
+  } release{*this};
+  if ((word_.load() & kValue) == 0) return std::make_unique<Failure>(std::move(*failure_));
+  type.relocate(to, storage_);
+  word_.fetch_and(~kValue);
+  return nullptr;
 }
 
 bool PromiseState::cancel() noexcept {

@@ -31,7 +31,7 @@ class PromiseState : public TaskState {
   [[nodiscard]] bool ready() const noexcept override { return is_settled(word_.load()); }
   bool wait_until(std::optional<Clock::time_point> deadline) noexcept override;
   [[nodiscard]] std::optional<TaskTiming> timing() const noexcept override { return std::nullopt; }
-  [[nodiscard]] std::optional<Failure> take(const ResultType& type, void* to) override;
+  [[nodiscard]] std::unique_ptr<Failure> take(const ResultType& type, void* to) override;
   void release() noexcept override { let_go(); }
   bool cancel() noexcept override;
   void when_settled(Continuation& continuation) noexcept override;

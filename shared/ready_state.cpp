@@ -69,14 +69,17 @@ ReadyState* ReadyState::run(const Call& call, bool timed) {
   return state.release();
 }
 
-std::optional<Failure> ReadyState::take(const ResultType& type, void* to) {
-  std::optional<Failure> failure = std::move(failure_);
+std::unique_ptr<Failure> ReadyState::take(const ResultType& type, void* to) {
+  const struct Release {
+    ~Release() { state->release(); }
+    ReadyState* state;
+  } release{this};
+  if (failure_) return std::make_unique<Failure>(std::move(*failure_));
   if (constructed_) {
     constructed_ = false;
     type.relocate(to, value_);
   }
-  delete this;
-  return failure;
+  return nullptr;
 }
 
 }  // namespace twinpool

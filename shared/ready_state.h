@@ -22,7 +22,7 @@ class ReadyState final : public TaskState {
   [[nodiscard]] bool ready() const noexcept override { return true; }
   bool wait_until(std::optional<Clock::time_point>) noexcept override { return true; }
   [[nodiscard]] std::optional<TaskTiming> timing() const noexcept override { return timing_; }
-  [[nodiscard]] std::optional<Failure> take(const ResultType& type, void* to) override;
+  [[nodiscard]] std::unique_ptr<Failure> take(const ResultType& type, void* to) override;
   void release() noexcept override { delete this; }
   bool cancel() noexcept override { return false; }
   void when_settled(Continuation& continuation) noexcept override { continuation.settled(); }

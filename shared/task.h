@@ -31,6 +31,7 @@ struct ResultType {
   std::size_t alignment;
   void (*relocate)(void* to, void* from) noexcept;  ///< move-constructs at `to` and destroys `from`
   void (*destroy)(void* value) noexcept;
+  bool destroy_is_trivial;  ///< and need not be called
   void (*decode)(Reader& in, void* to);  ///< constructs at `to`
   bool may_share;  ///< a value may hold a SharedBuffer that its task was given
 };
@@ -52,8 +53,13 @@ struct TaskType {
 
   std::size_t args_size;
   std::size_t args_alignment;
+  /// Of a block that holds the arguments and, at `result_offset`, the result.
+  std::size_t block_size;
+  std::size_t block_alignment;
+  std::size_t result_offset;
   void (*relocate_args)(void* to, void* from) noexcept;
   void (*destroy_args)(void* args) noexcept;
+  bool destroy_args_is_trivial;  ///< and need not be called
   /// Runs in place: may move out of `args` (which stay to be destroyed), constructs the result at `result`.
   /// Throws what the task throws, and then nothing was constructed.
   void (*run)(void* args, void* result, const std::stop_token& stop);
@@ -234,6 +240,7 @@ inline constexpr ResultType kResultType{
           static_cast<T*>(from)->~T();
         },
     .destroy = [](void* value) noexcept { static_cast<T*>(value)->~T(); },
+    .destroy_is_trivial = std::is_trivially_destructible_v<T>,
     .decode =
         [](Reader& in, void* to) {
           if constexpr (std::is_same_v<T, Unit>) {
@@ -327,17 +334,23 @@ struct Task<Fn, TakesToken, R, std::tuple<P...>> {
     }
   }
 
+  static constexpr std::size_t kResultOffset =
+      (sizeof(Arguments) + alignof(Result) - 1) / alignof(Result) * alignof(Result);
   static constexpr TaskType kType{
       .name = function_name<Fn>(),
       .result = &kResultType<Result>,
       .args_size = sizeof(Arguments),
       .args_alignment = alignof(Arguments),
+      .block_size = kResultOffset + sizeof(Result),
+      .block_alignment = std::max(alignof(Arguments), alignof(Result)),
+      .result_offset = kResultOffset,
       .relocate_args =
           [](void* to, void* from) noexcept {
             ::new (to) Arguments(std::move(*static_cast<Arguments*>(from)));
             static_cast<Arguments*>(from)->~Arguments();
           },
       .destroy_args = [](void* args) noexcept { static_cast<Arguments*>(args)->~Arguments(); },
+      .destroy_args_is_trivial = std::is_trivially_destructible_v<Arguments>,
       .run = &run,
       .run_encoded = &run_encoded,
       .takes_stop_token = TakesToken,

@@ -7,6 +7,8 @@
 #include <chrono>
 #include <climits>
 #include <cstdint>
+#include <optional>
+#include <utility>
 
 #include "shared/cpu_aware_spin.h"
 #include "shared/futex.h"
@@ -30,6 +32,7 @@ class Admission {
       : limit_(limit),
         batch_mask_(std::bit_floor(std::clamp<std::uint64_t>(limit / (8 * settlers), 1, 32)) - 1) {}
 
+  /// Takes: `settled`, which first calls back what was admitted ahead and not used.
   /// Gives: kAdmitted, and then in `sequence` how many were accepted before.
   template <typename Settled>
   Answer admit(std::uint64_t& sequence, Settled&& settled) {
@@ -43,7 +46,11 @@ class Admission {
         const std::uint64_t sum = settled();
         // Release, acquire: who is admitted for this sum sees what was counted before it (WaitingTasks::detour).
         settled_seen_.store(sum, std::memory_order_release);
-        if (over_limit(accepted, sum)) return Answer::kFull;
+        if (over_limit(accepted, sum)) {
+          const std::uint64_t before = std::exchange(accepted, accepted_.load(std::memory_order_acquire));
+          if (accepted < before) continue;  // an allowance was called back
+          return Answer::kFull;
+        }
       }
       if (accepted_.compare_exchange_weak(accepted, accepted + 1, std::memory_order_acq_rel)) {
         sequence = accepted;
@@ -51,6 +58,19 @@ class Admission {
       }
     }
   }
+
+  /// Admits `count` tasks that the caller will submit one by one (Worker::allowance), while the pool is far from
+  /// its limit. Gives: the first one's sequence; nothing when they have to be admitted one by one.
+  [[nodiscard]] std::optional<std::uint64_t> admit_ahead(std::uint64_t count) {
+    std::uint64_t accepted = accepted_.load(std::memory_order_acquire);
+    do {
+      if ((accepted & kClosed) != 0) return std::nullopt;
+      if (over_limit(accepted + 2 * count, settled_seen_.load(std::memory_order_acquire))) return std::nullopt;
+    } while (!accepted_.compare_exchange_weak(accepted, accepted + count, std::memory_order_acq_rel));
+    return accepted;
+  }
+  /// Takes back `count` of those that were not submitted.
+  void take_back(std::uint64_t count) noexcept { accepted_.fetch_sub(count, std::memory_order_seq_cst); }
 
   /// The same, waiting for room until `deadline`. `peer_cpu`: where the worker that makes room runs.
   template <typename Settled>

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::uint64_t kAlwaysSampled = 4096;  // see Timing::kSampled
 constexpr std::uint64_t kSampleOneIn = 16;
+constexpr std::uint32_t kAllowance = 16;
 
 std::uint64_t limit_of(const PoolOptions& options) {
   return static_cast<std::uint64_t>(options.workers.max) + options.queue_capacity;
@@ -109,9 +110,20 @@ std::uint64_t PoolCore::surely_settled() const noexcept {
   return sum;
 }
 
-Admission::Answer PoolCore::admit(bool nested, std::uint64_t& sequence, bool& beyond_limit) {
+Admission::Answer PoolCore::admit(Worker* nested, std::uint64_t& sequence, bool& beyond_limit) {
   using Answer = Admission::Answer;
-  const auto settled_now = [this] { return settled(); };
+  if (nested != nullptr) {
+    if (nested->use_allowance(sequence)) return Answer::kAdmitted;
+    if (const auto first = admission_.admit_ahead(kAllowance)) {
+      sequence = *first;
+      nested->grant_allowance(kAllowance - 1, *first + kAllowance);
+      return Answer::kAdmitted;
+    }
+  }
+  const auto settled_now = [this] {
+    call_back_allowances();
+    return settled();
+  };
   const Answer answer = admission_.admit(sequence, settled_now);
   if (events_.listens()) {
     if (answer == Answer::kFull) {
@@ -121,13 +133,19 @@ Admission::Answer PoolCore::admit(bool nested, std::uint64_t& sequence, bool& be
     }
   }
   if (answer != Answer::kFull) return answer;
-  if (nested || options_.when_full == WhenFull::kRunInCaller) {
+  if (nested != nullptr || options_.when_full == WhenFull::kRunInCaller) {
     // A worker must not wait for room that only workers make.
     beyond_limit = true;
     return admission_.admit_beyond_limit(sequence) ? Answer::kAdmitted : Answer::kClosed;
   }
   if (options_.when_full == WhenFull::kRefuse) return answer;
   return admission_.admit_when_room(sequence, settled_now, Clock::now() + options_.block_limit, worker_cpu());
+}
+
+void PoolCore::call_back_allowances() noexcept {
+  for (int i = 0, count = workers(); i < count; ++i) {
+    if (const std::uint32_t left = worker(i).call_back_allowance(); left != 0) admission_.take_back(left);
+  }
 }
 
 void PoolCore::tell_full() noexcept {
@@ -142,11 +160,11 @@ void PoolCore::tell_full() noexcept {
   events_.tell(std::move(event));
 }
 
-TaskSlot& PoolCore::make_slot(const Call& call, const with* options, bool controlled,
+TaskSlot& PoolCore::make_slot(const Call& call, const with* options, bool controlled, Worker* nested,
                               std::uint64_t sequence) {
-  TaskSlot* slot = nullptr;
+  TaskSlot* slot = nested != nullptr ? nested->take_spare() : nullptr;
   try {
-    slot = &arena_.acquire();
+    if (slot == nullptr) slot = &arena_.acquire();
     std::uint32_t bits = 0;
     if (sampled(sequence)) {
       slot->times() = {.submitted_ns = now_ns(), .started_ns = 0, .settled_ns = 0};
@@ -179,13 +197,13 @@ std::optional<SubmitError> PoolCore::submit(const Call& call, const with* option
   }
   std::uint64_t sequence = 0;
   bool run_here = false;
-  const auto answer = admit(worker != nullptr, sequence, run_here);
+  const auto answer = admit(worker, sequence, run_here);
   if (answer != Admission::Answer::kAdmitted) {
     refused_.fetch_add(1, std::memory_order_relaxed);
     return answer == Admission::Answer::kClosed ? SubmitError::kClosed : SubmitError::kQueueFull;
   }
   const bool by_caller = run_here && worker == nullptr;
-  TaskSlot& slot = make_slot(call, options, !by_caller && controls_.wanted(*call.type, options), sequence);
+  TaskSlot& slot = make_slot(call, options, !by_caller && controls_.wanted(*call.type, options), worker, sequence);
   accepted = &slot;
   if (by_caller) {
     run_in_caller(slot);
@@ -270,10 +288,10 @@ void PoolCore::grow() noexcept {
   if (!paused()) staff_->task_waits();
 }
 
-std::uint64_t PoolCore::waiting() const noexcept {
+std::uint64_t PoolCore::waiting() noexcept {
   std::uint64_t begun = settled();
   for (int i = 0, count = workers(); i < count; ++i) begun += worker(i).busy_on(-1) ? 1 : 0;
-  const std::uint64_t accepted = admission_.accepted();
+  const std::uint64_t accepted = this->accepted();
   return accepted > begun ? accepted - begun : 0;
 }
 
@@ -371,10 +389,10 @@ bool PoolCore::drain(std::optional<Clock::time_point> deadline) {
     // itself.
     parking_.meet_sleepers();
     // Surely: workers that are sent home too early would leave a task in its queue.
-    if (surely_settled() == admission_.accepted()) return true;
+    if (surely_settled() == accepted()) return true;
     if (!in_time) {
       // Whoever has the last result must not hear that its task goes on: the worker is about to count it.
-      if (settled() < admission_.accepted()) return false;
+      if (settled() < accepted()) return false;
       const auto now = Clock::now();
       if (!patience) patience = now + std::chrono::seconds(1);  // but it may be inside a continuation
       if (now >= *patience) return false;
@@ -531,7 +549,7 @@ void PoolCore::read_settled(PoolStats& stats) const noexcept {
   }
 }
 
-PoolStats PoolCore::stats() const {
+PoolStats PoolCore::stats() {
   PoolStats stats;
   read_settled(stats);
   const auto settled_seen = [&] {
@@ -540,7 +558,7 @@ PoolStats PoolCore::stats() const {
   };
   // What has settled is read first, so it cannot be more than what was accepted. When it has not changed
   // after that either, both numbers held at one moment; under load that may need some tries.
-  std::uint64_t accepted = admission_.accepted();
+  std::uint64_t accepted = this->accepted();
   constexpr int kTries = 64;
   for (int i = 0; i < kTries; ++i) {
     const std::uint64_t before = settled_seen();
@@ -549,7 +567,7 @@ PoolStats PoolCore::stats() const {
     const bool twice = settled_seen() > accepted;
     if (settled_seen() == before && !twice) break;
     if (twice) std::this_thread::yield();
-    accepted = admission_.accepted();
+    accepted = this->accepted();
   }
   const std::lock_guard lock(latency_);
   for (int i = 0, count = workers(); i < count; ++i) worker(i).add_latency(stats.waiting, stats.running);

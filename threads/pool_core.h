@@ -117,7 +117,7 @@ class PoolCore {
   /// Nobody works at the seat any more: what waits in its queue is everybody's.
   void empty_seat(int seat) noexcept;
   /// Accepted tasks that nobody runs. A hint.
-  [[nodiscard]] std::uint64_t waiting() const noexcept;
+  [[nodiscard]] std::uint64_t waiting() noexcept;
   /// No worker is left and none can be made: what waits settles as worker_lost, submissions are refused.
   void lose_hope(const std::string& why) noexcept;
   void regain_hope() noexcept { hopeless_.store(false, std::memory_order_seq_cst); }
@@ -167,7 +167,7 @@ class PoolCore {
   /// How many tasks a sampled one stands for now.
   [[nodiscard]] std::uint64_t tasks_per_sample() const noexcept;
 
-  [[nodiscard]] PoolStats stats() const;
+  [[nodiscard]] PoolStats stats();
   void reset_latency();
   [[nodiscard]] std::shared_ptr<const SharedBlock> allocate_shared(std::size_t bytes);
 
@@ -177,18 +177,26 @@ class PoolCore {
   explicit PoolCore(const PoolOptions& options);
   ~PoolCore();
 
-  [[nodiscard]] Admission::Answer admit(bool nested, std::uint64_t& sequence, bool& beyond_limit);
-  [[nodiscard]] TaskSlot& make_slot(const Call& call, const with* options, bool controlled,
+  /// `nested`: the worker whose task submits; null outside of tasks.
+  [[nodiscard]] inline Admission::Answer admit(Worker* nested, std::uint64_t& sequence, bool& beyond_limit);
+  [[nodiscard]] inline TaskSlot& make_slot(const Call& call, const with* options, bool controlled, Worker* nested,
                                     std::uint64_t sequence);
+  /// Has the workers' unused allowances count as not accepted.
+  void call_back_allowances() noexcept;
+  /// How many tasks were accepted.
+  [[nodiscard]] std::uint64_t accepted() noexcept {
+    call_back_allowances();
+    return admission_.accepted();
+  }
   void run_in_caller(TaskSlot& slot) noexcept;
-  void publish(TaskSlot& slot, const with* options) noexcept;
+  inline void publish(TaskSlot& slot, const with* options) noexcept;
   [[nodiscard]] int choose_queue(const with* options) noexcept;
   /// Wakes who may run a task that was pushed into a seat's queue. Gives: as Parking::published.
   bool announce_in(int seat) noexcept;
   bool call_seat(int seat) noexcept;
   [[nodiscard]] TaskSlot* take_any() noexcept;
   void tell_full() noexcept;
-  [[nodiscard]] bool sampled(std::uint64_t sequence) const noexcept;
+  [[nodiscard]] inline bool sampled(std::uint64_t sequence) const noexcept;
   /// How many tasks count as settled: a little before they are, and one that its worker and somebody else
   /// settle at the same moment for that moment twice.
   [[nodiscard]] std::uint64_t settled() const noexcept;

@@ -19,20 +19,8 @@ using namespace slot_bits;
 static_assert(sizeof(TaskSlot) == 192, "three cache lines, of which a small task uses the first");
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
-constexpr std::size_t result_offset(const TaskType& type) {
-  const std::size_t alignment = type.result->alignment;
-  return (type.args_size + alignment - 1) & ~(alignment - 1);
-}
-constexpr std::size_t bytes_of(const TaskType& type) { return result_offset(type) + type.result->size; }
-constexpr std::size_t alignment_of(const TaskType& type) {
-  return std::max(type.args_alignment, type.result->alignment);
-}
-constexpr bool fits_inline(const TaskType& type) {
-  return bytes_of(type) <= TaskSlot::kInlineBytes && alignment_of(type) <= TaskSlot::kInlineAlignment;
-}
-
 void free_block(std::byte* block, const TaskType& type) noexcept {
-  ::operator delete (block, std::align_val_t{alignment_of(type)});
+  ::operator delete (block, std::align_val_t{type.block_alignment});
 }
 
 /// Stands in when there is no memory for the description of an exception.
@@ -53,60 +41,27 @@ Failure* describe_current_exception() noexcept {
 }
 
 std::atomic<std::size_t> next_thread_number{0};
-constinit thread_local std::size_t this_thread_number = SIZE_MAX;
 
 }  // namespace
 
-std::byte* TaskSlot::memory() noexcept { return fits_inline(*type_) ? inline_ : block_; }
-void* TaskSlot::result() noexcept { return memory() + result_offset(*type_); }
-
-void TaskSlot::fill(const Call& call, std::uint32_t bits, std::uint64_t order) {
-  type_ = call.type;
-  function_ = static_cast<std::uint16_t>(std::min<std::uint32_t>(call.sequence, UINT16_MAX));
-  if (fits_inline(*type_)) {
-    call.build(call.references, inline_);
-  } else {
-    auto* const block =
-        static_cast<std::byte*>(::operator new (bytes_of(*type_), std::align_val_t{alignment_of(*type_)}));
-    try {
-      call.build(call.references, block);
-    } catch (...) {
-      free_block(block, *type_);
-      throw;
-    }
-    block_ = block;
+std::byte* TaskSlot::build_block(const Call& call) const {
+  auto* const block =
+      static_cast<std::byte*>(::operator new (type_->block_size, std::align_val_t{type_->block_alignment}));
+  try {
+    call.build(call.references, block);
+  } catch (...) {
+    free_block(block, *type_);
+    throw;
   }
-  submitter_cpu_ = current_cpu();
-  order_.store(static_cast<std::uint32_t>(order), std::memory_order_relaxed);
-  begun_.store(0, std::memory_order_relaxed);
-  // Nobody else refers to the slot; who takes it out of a queue sees this through the queue. Release: for
-  // who looks at the slot of a limited task.
-  word_.store(kHeld | bits, std::memory_order_release);
+  return block;
 }
 
-std::uint32_t TaskSlot::run(const std::stop_token& stop) noexcept {
-  void* const args = memory();
-  std::uint32_t bits = kValue;
-  try {
-    type_->run(args, result(), stop);
-  } catch (...) {
-    failure_ = describe_current_exception();
-    bits = kFailed;
-  }
-  type_->destroy_args(args);
-  return bits;
+std::uint32_t TaskSlot::keep_exception() noexcept {
+  failure_ = describe_current_exception();
+  return kFailed;
 }
 
 void TaskSlot::drop_arguments() noexcept { type_->destroy_args(memory()); }
-
-std::uint32_t TaskSlot::finish(std::uint32_t bits) noexcept {
-  // Release: the outcome, for the Future. Acquire: for clear(), when the Future is gone already.
-  const std::uint32_t before = word_.fetch_or(kFinished | bits, std::memory_order_acq_rel);
-  // The Future may take the outcome and give the slot back at this moment. Its memory stays while the core
-  // does, and whoever uses it next can bear a wake-up that is not for him.
-  if ((before & (kWaited | kContinued)) != 0 && (before & kEarly) == 0) tell(before);
-  return before;
-}
 
 void TaskSlot::tell(std::uint32_t before) noexcept {
   // With a continuation the Future holds on until it was called.
@@ -183,8 +138,7 @@ std::uint32_t TaskSlot::finish_unrun(std::uint32_t why) noexcept {
   return word;
 }
 
-void TaskSlot::clear(std::uint32_t bits) noexcept {
-  if ((bits & kValue) != 0) type_->result->destroy(result());
+void TaskSlot::clear_rest(std::uint32_t bits) noexcept {
   if ((bits & kFailed) != 0 && failure_ != &undescribed_failure()) delete failure_;
   if (!fits_inline(*type_)) free_block(block_, *type_);
   if ((bits & kControlled) != 0) core_->controls().detach(*this);
@@ -221,26 +175,26 @@ std::optional<TaskTiming> TaskSlot::timing() const noexcept {
   return times_;
 }
 
-std::optional<Failure> TaskSlot::take(const ResultType& type, void* to) {
+std::unique_ptr<Failure> TaskSlot::take(const ResultType& type, void* to) {
+  if (!ready()) wait_until(std::nullopt);
   const std::uint32_t word = word_.load(std::memory_order_acquire);
-  std::optional<Failure> failure;
-  std::uint32_t taken = 0;
-  // Also when there is no memory for a message: the Future does not refer to the slot any more.
-  struct Release {
-    ~Release() { slot.drop(taken); }
-    TaskSlot& slot;
-    const std::uint32_t& taken;
-  } const release{*this, taken};
   // A request to cancel that came before the end counts, whatever the task made of it.
-  if ((word & (kEarly | kNeverRan | kCancelAsked)) != 0) {
-    failure.emplace(failure_of_ended_task(*this, word));
-  } else if ((word & kFailed) != 0) {
-    failure.emplace(failure_ == &undescribed_failure() ? *failure_ : std::move(*failure_));
-  } else {
-    type.relocate(to, result());
-    taken = kValue;
-  }
-  return failure;
+  if ((word & (kEarly | kNeverRan | kCancelAsked | kFailed)) != 0) return take_failure(word);
+  type.relocate(to, result());
+  drop(kValue);
+  return nullptr;
+}
+
+std::unique_ptr<Failure> TaskSlot::take_failure(std::uint32_t word) {
+  // Also when there is no memory for a message: the Future does not refer to the slot any more.
+  const struct Release {
+    ~Release() { slot.drop(0); }
+    TaskSlot& slot;
+  } release{*this};
+  if ((word & (kEarly | kNeverRan | kCancelAsked)) != 0)
+    return std::make_unique<Failure>(failure_of_ended_task(*this, word));
+  const bool shared = failure_ == &undescribed_failure();
+  return std::make_unique<Failure>(shared ? *failure_ : std::move(*failure_));
 }
 
 void TaskSlot::drop(std::uint32_t taken) noexcept {
@@ -258,7 +212,11 @@ void TaskSlot::drop(std::uint32_t taken) noexcept {
   }
   if ((before & kFinished) != 0) {
     clear(before & ~taken);
-    core.arena().give_back(*this);
+    if (Worker* const worker = Worker::current(); worker != nullptr && &worker->core() == &core) {
+      worker->free_slot(*this);
+    } else {
+      core.arena().give_back(*this);
+    }
   }
 }
 
@@ -268,42 +226,6 @@ SlotArena::~SlotArena() {
     ::operator delete (static_cast<void*>(chunk.load(std::memory_order_relaxed)),
                        std::align_val_t{alignof(TaskSlot)});
   }
-}
-
-TaskSlot* SlotArena::at(std::uint32_t index) const {
-  // Chunk k holds kFirstChunk << k slots and begins at kFirstChunk * (2^k - 1).
-  const unsigned chunk = static_cast<unsigned>(std::bit_width(index / kFirstChunk + 1)) - 1;
-  const std::uint32_t begin = ((1U << chunk) - 1) * kFirstChunk;
-  return chunks_[chunk].load(std::memory_order_acquire) + (index - begin);
-}
-
-SlotArena::Stripe& SlotArena::stripe() noexcept {
-  if (this_thread_number == SIZE_MAX) {
-    this_thread_number = next_thread_number.fetch_add(1, std::memory_order_relaxed);
-  }
-  return stripes_[this_thread_number % kStripes];
-}
-
-TaskSlot* SlotArena::pop(Stripe& from) const noexcept {
-  std::uint64_t head = from.head.load(std::memory_order_acquire);  // pairs with push_chain
-  while (static_cast<std::uint32_t>(head) != kNone) {
-    TaskSlot* const slot = at(static_cast<std::uint32_t>(head));
-    const std::uint64_t pops = (head >> 32) + 1;
-    const std::uint64_t next = pops << 32 | slot->next_free.load(std::memory_order_relaxed);
-    if (from.head.compare_exchange_weak(head, next, std::memory_order_acquire)) return slot;
-  }
-  return nullptr;
-}
-
-bool SlotArena::push_chain(Stripe& to, TaskSlot& first, TaskSlot& last) noexcept {
-  std::uint64_t head = to.head.load(std::memory_order_relaxed);
-  std::uint64_t next = 0;
-  do {
-    if (static_cast<std::uint32_t>(head) == kRetired) return false;
-    last.next_free.store(static_cast<std::uint32_t>(head), std::memory_order_relaxed);
-    next = (head >> 32) << 32 | first.index();
-  } while (!to.head.compare_exchange_weak(head, next, std::memory_order_release, std::memory_order_relaxed));
-  return true;
 }
 
 TaskSlot& SlotArena::split(std::uint32_t chain, Stripe& to) noexcept {
@@ -322,13 +244,6 @@ TaskSlot& SlotArena::split(std::uint32_t chain, Stripe& to) noexcept {
     last = at(next);
   push_chain(to, *at(rest), *last);
   return first;
-}
-
-TaskSlot& SlotArena::acquire() {
-  Stripe& mine = stripe();
-  TaskSlot* slot = pop(mine);
-  if (slot == nullptr) slot = &acquire_from_others(mine);
-  return *slot;
 }
 
 TaskSlot& SlotArena::acquire_from_others(Stripe& mine) {
@@ -370,11 +285,13 @@ TaskSlot& SlotArena::construct_some(Stripe& mine) {
   return *first;
 }
 
-// Both may touch the arena only until the slot is in a list: then the core may go.
-void SlotArena::give_back(TaskSlot& slot) noexcept {
-  if (!push_chain(stripe(), slot, slot)) core_.drop_references(1);
+std::size_t SlotArena::number_this_thread() noexcept {
+  return next_thread_number.fetch_add(1, std::memory_order_relaxed);
 }
 
+void SlotArena::drop_reference() noexcept { core_.drop_references(1); }
+
+// The arena may be touched only until the slots are in the list: then the core may go.
 void SlotArena::give_back_chain(TaskSlot& first, TaskSlot& last, std::uint32_t count) noexcept {
   std::uint32_t head = returned_.load(std::memory_order_relaxed);
   do {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -85,7 +86,7 @@ class alignas(64) TaskSlot final : public TaskState {
   }
   bool wait_until(std::optional<Clock::time_point> deadline) noexcept override;
   [[nodiscard]] std::optional<TaskTiming> timing() const noexcept override;
-  [[nodiscard]] std::optional<Failure> take(const ResultType& type, void* to) override;
+  [[nodiscard]] std::unique_ptr<Failure> take(const ResultType& type, void* to) override;
   void release() noexcept override { drop(0); }
   bool cancel() noexcept override;
   void when_settled(Continuation& continuation) noexcept override;
@@ -93,7 +94,21 @@ class alignas(64) TaskSlot final : public TaskState {
   // The submitter's side.
   /// Makes the slot hold `call`, and kHeld and `bits`. Takes: `order`, the task's number among the accepted.
   /// Errors: what copying an argument throws; the slot is then as before.
-  void fill(const Call& call, std::uint32_t bits, std::uint64_t order);
+  void fill(const Call& call, std::uint32_t bits, std::uint64_t order) {
+    type_ = call.type;
+    function_ = static_cast<std::uint16_t>(call.sequence <= UINT16_MAX ? call.sequence : UINT16_MAX);
+    if (fits_inline(*type_)) {
+      call.build(call.references, inline_);
+    } else {
+      block_ = build_block(call);
+    }
+    submitter_cpu_ = current_cpu();
+    order_.store(static_cast<std::uint32_t>(order), std::memory_order_relaxed);
+    begun_.store(0, std::memory_order_relaxed);
+    // Nobody else refers to the slot; who takes it out of a queue sees this through the queue. Release: for
+    // who looks at the slot of a limited task.
+    word_.store(slot_bits::kHeld | bits, std::memory_order_release);
+  }
   [[nodiscard]] std::uint32_t index() const { return index_; }
   [[nodiscard]] const TaskType& type() const { return *type_; }
   [[nodiscard]] const PoolCore& core() const { return *core_; }
@@ -107,13 +122,35 @@ class alignas(64) TaskSlot final : public TaskState {
     return word_.load(std::memory_order_seq_cst);
   }
   /// Runs the task and destroys its arguments. Gives the bits to settle with: kValue or kFailed.
-  [[nodiscard]] std::uint32_t run(const std::stop_token& stop) noexcept;
+  [[nodiscard]] std::uint32_t run(const std::stop_token& stop) noexcept {
+    void* const args = memory();
+    std::uint32_t bits = slot_bits::kValue;
+    try {
+      type_->run(args, result(), stop);
+    } catch (...) {
+      bits = keep_exception();
+    }
+    if (!type_->destroy_args_is_trivial) type_->destroy_args(args);
+    return bits;
+  }
   /// Destroys the arguments of a task that will not run.
   void drop_arguments() noexcept;
   /// Sets kFinished and `bits` and tells who waits. Gives: the word before.
-  std::uint32_t finish(std::uint32_t bits) noexcept;
+  std::uint32_t finish(std::uint32_t bits) noexcept {
+    using namespace slot_bits;
+    // Release: the outcome, for the Future. Acquire: for clear(), when the Future is gone already.
+    const std::uint32_t before = word_.fetch_or(kFinished | bits, std::memory_order_acq_rel);
+    // The Future may take the outcome and give the slot back at this moment. Its memory stays while the core
+    // does, and whoever uses it next can bear a wake-up that is not for him.
+    if ((before & (kWaited | kContinued)) != 0 && (before & kEarly) == 0) tell(before);
+    return before;
+  }
   /// Destroys what is left of the outcome that `bits` name, the block of the heap and the control.
-  void clear(std::uint32_t bits) noexcept;
+  void clear(std::uint32_t bits) noexcept {
+    using namespace slot_bits;
+    if ((bits & kValue) != 0 && !type_->result->destroy_is_trivial) type_->result->destroy(result());
+    if ((bits & (kFailed | kControlled)) != 0 || !fits_inline(*type_)) clear_rest(bits);
+  }
 
   // Ending a task before its end.
   /// Sets one of kAsked. Gives: false when the task had settled.
@@ -186,10 +223,18 @@ class alignas(64) TaskSlot final : public TaskState {
 
  private:
   friend class SlotWait;
+  [[nodiscard]] std::unique_ptr<Failure> take_failure(std::uint32_t word);
   [[nodiscard]] bool wait_asleep(std::optional<Clock::time_point> deadline) noexcept;
   void drop(std::uint32_t taken) noexcept;
-  [[nodiscard]] std::byte* memory() noexcept;
-  [[nodiscard]] void* result() noexcept;
+  [[nodiscard]] static bool fits_inline(const TaskType& type) {
+    return type.block_size <= kInlineBytes && type.block_alignment <= kInlineAlignment;
+  }
+  [[nodiscard]] std::byte* memory() noexcept { return fits_inline(*type_) ? inline_ : block_; }
+  [[nodiscard]] void* result() noexcept { return memory() + type_->result_offset; }
+  [[nodiscard]] std::byte* build_block(const Call& call) const;
+  /// Inside a catch block. Gives: kFailed.
+  [[nodiscard]] std::uint32_t keep_exception() noexcept;
+  void clear_rest(std::uint32_t bits) noexcept;
 
   std::atomic<std::uint32_t> word_{slot_bits::kFinished};
   const std::uint32_t index_;
@@ -226,9 +271,16 @@ class SlotArena {
   /// Takes a free slot.
   ///
   /// Errors: std::bad_alloc.
-  [[nodiscard]] TaskSlot& acquire();
+  [[nodiscard]] TaskSlot& acquire() {
+    Stripe& mine = stripe();
+    TaskSlot* const slot = pop(mine);
+    return slot != nullptr ? *slot : acquire_from_others(mine);
+  }
   /// Puts back a slot; it was cleared.
-  void give_back(TaskSlot& slot) noexcept;
+  void give_back(TaskSlot& slot) noexcept {
+    // The arena may be touched only until the slot is in a list: then the core may go.
+    if (!push_chain(stripe(), slot, slot)) drop_reference();
+  }
   /// Puts back a chain of `count` slots that is linked through `next_free`.
   void give_back_chain(TaskSlot& first, TaskSlot& last, std::uint32_t count) noexcept;
   /// The pool is gone: ends the lists of free slots. Each slot that is in none of them, because a Future, a
@@ -246,7 +298,12 @@ class SlotArena {
   }
   [[nodiscard]] std::uint32_t constructed() const;
   /// Requires: a slot of that number was ever used.
-  [[nodiscard]] TaskSlot* at(std::uint32_t index) const;
+  [[nodiscard]] TaskSlot* at(std::uint32_t index) const {
+    // Chunk k holds kFirstChunk << k slots and begins at kFirstChunk * (2^k - 1).
+    const auto chunk = static_cast<unsigned>(std::bit_width(index / kFirstChunk + 1)) - 1;
+    const std::uint32_t begin = ((1U << chunk) - 1) * kFirstChunk;
+    return chunks_[chunk].load(std::memory_order_acquire) + (index - begin);
+  }
 
  private:
   static constexpr std::uint32_t kNone = UINT32_MAX;         // ends a list
@@ -262,13 +319,38 @@ class SlotArena {
     std::atomic<std::uint64_t> head{kNone};
   };
 
-  [[nodiscard]] Stripe& stripe() noexcept;
-  [[nodiscard]] TaskSlot* pop(Stripe& from) const noexcept;
-  bool push_chain(Stripe& to, TaskSlot& first, TaskSlot& last) noexcept;
+  [[nodiscard]] Stripe& stripe() noexcept {
+    if (this_thread_number == SIZE_MAX) this_thread_number = number_this_thread();
+    return stripes_[this_thread_number % kStripes];
+  }
+  [[nodiscard]] TaskSlot* pop(Stripe& from) const noexcept {
+    std::uint64_t head = from.head.load(std::memory_order_acquire);  // pairs with push_chain
+    while (static_cast<std::uint32_t>(head) != kNone) {
+      TaskSlot* const slot = at(static_cast<std::uint32_t>(head));
+      const std::uint64_t pops = (head >> 32) + 1;
+      const std::uint64_t next = pops << 32 | slot->next_free.load(std::memory_order_relaxed);
+      if (from.head.compare_exchange_weak(head, next, std::memory_order_acquire)) return slot;
+    }
+    return nullptr;
+  }
+  static bool push_chain(Stripe& to, TaskSlot& first, TaskSlot& last) noexcept {
+    std::uint64_t head = to.head.load(std::memory_order_relaxed);
+    std::uint64_t next = 0;
+    do {
+      if (static_cast<std::uint32_t>(head) == kRetired) return false;
+      last.next_free.store(static_cast<std::uint32_t>(head), std::memory_order_relaxed);
+      next = (head >> 32) << 32 | first.index();
+    } while (!to.head.compare_exchange_weak(head, next, std::memory_order_release, std::memory_order_relaxed));
+    return true;
+  }
+  [[nodiscard]] static std::size_t number_this_thread() noexcept;
+  void drop_reference() noexcept;
   /// Takes one slot of a chain and puts the others into `to`.
   [[nodiscard]] TaskSlot& split(std::uint32_t chain, Stripe& to) noexcept;
   [[nodiscard]] TaskSlot& acquire_from_others(Stripe& mine);
   [[nodiscard]] TaskSlot& construct_some(Stripe& mine);
+
+  static inline constinit thread_local std::size_t this_thread_number = SIZE_MAX;
 
   PoolCore& core_;
   std::array<std::atomic<TaskSlot*>, kMaxChunks> chunks_{};

@@ -67,15 +67,11 @@ TaskControls::TaskControls(PoolCore& core, const PoolOptions& options)
       wait_limit_(options.wait_limit),
       run_limit_(options.run_limit),
       grace_(options.grace),
+      limits_all_(wait_limit_.count() > 0 || run_limit_.count() > 0),
       deadlines_([this](std::uint64_t key, Clock::time_point now) {
         return look(*core_.arena().at(static_cast<std::uint32_t>(key)),
                     std::chrono::nanoseconds(now.time_since_epoch()).count());
       }) {}
-
-bool TaskControls::wanted(const TaskType& type, const with* options) const noexcept {
-  if (type.takes_stop_token || wait_limit_.count() > 0 || run_limit_.count() > 0) return true;
-  return options != nullptr && (options->wait_limit || options->run_limit || options->stop.stop_possible());
-}
 
 void TaskControls::attach(TaskSlot& slot, const TaskType& type, const with* options) {
   auto control = std::make_unique<TaskControl>();

@@ -49,7 +49,9 @@ class TaskControls {
   void stop() noexcept { deadlines_.stop(); }
 
   /// Whether a task that asks for `options` (null: nothing) needs a control.
-  [[nodiscard]] bool wanted(const TaskType& type, const with* options) const noexcept;
+  [[nodiscard]] bool wanted(const TaskType& type, const with* options) const noexcept {
+    return type.takes_stop_token || limits_all_ || (options != nullptr && wanted_by(*options));
+  }
   /// Makes the control of a slot that is about to be filled. Errors: std::bad_alloc, std::system_error (no
   /// thread); there is none then.
   void attach(TaskSlot& slot, const TaskType& type, const with* options);
@@ -67,6 +69,9 @@ class TaskControls {
  private:
   static constexpr std::size_t kLocks = 16;
 
+  [[nodiscard]] static bool wanted_by(const with& options) noexcept {
+    return options.wait_limit || options.run_limit || options.stop.stop_possible();
+  }
   [[nodiscard]] std::mutex& lock_of(const TaskSlot& slot) { return locks_[slot.index() % kLocks]; }
   [[nodiscard]] std::optional<Clock::time_point> look(TaskSlot& slot, std::int64_t now_ns) noexcept;
   [[nodiscard]] bool end_if_waiting(TaskSlot& slot) noexcept;
@@ -80,6 +85,7 @@ class TaskControls {
   const std::chrono::nanoseconds wait_limit_;
   const std::chrono::nanoseconds run_limit_;
   const std::chrono::nanoseconds grace_;
+  const bool limits_all_;  // the pool has a limit for every task
   std::array<std::mutex, kLocks> locks_;  // each guards the `control` of every 16th slot
   Deadlines deadlines_;
 };

@@ -17,7 +17,7 @@ namespace twinpool::threads {
 namespace {
 
 /// Adds to a counter that only this thread writes.
-void count(std::atomic<std::uint64_t>& counter, std::uint64_t amount,
+inline void count(std::atomic<std::uint64_t>& counter, std::uint64_t amount,
            std::memory_order order = std::memory_order_relaxed) {
   counter.store(counter.load(std::memory_order_relaxed) + amount, order);
 }
@@ -298,21 +298,14 @@ void Worker::record_times(std::uint32_t function, const TaskTiming& times) noexc
   count(counts_.busy_ns, ran * core_.tasks_per_sample());
 }
 
-void Worker::free_slot(TaskSlot& slot) noexcept {
-  // The list of free slots is written by submitters too: one cache miss for many slots, not for each.
-  if (freed_first_ != nullptr) {
-    slot.next_free.store(freed_first_->index(), std::memory_order_relaxed);
-  } else {
-    freed_last_ = &slot;
-  }
-  freed_first_ = &slot;
-  if (++freed_count_ == kFreedAtOnce) flush_freed();
-}
-
 void Worker::flush_freed() noexcept {
-  if (freed_first_ == nullptr) return;
-  core_.arena().give_back_chain(*std::exchange(freed_first_, nullptr), *freed_last_,
-                                std::exchange(freed_count_, 0));
+  if (spare_count_ == 0) return;
+  // The list of free slots is written by submitters too: one cache miss for many slots, not for each.
+  for (std::uint32_t i = 1; i < spare_count_; ++i) {
+    spares_[i - 1]->next_free.store(spares_[i]->index(), std::memory_order_relaxed);
+  }
+  const std::uint32_t count = std::exchange(spare_count_, 0);
+  core_.arena().give_back_chain(*spares_[0], *spares_[count - 1], count);
 }
 
 std::string Worker::task_name() const {

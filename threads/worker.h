@@ -68,6 +68,33 @@ class Worker {
   /// for tasks that wait for each other: README.md, "Tasks that submit and wait".
   bool run_descendant() noexcept;
 
+  /// Keeps a cleared slot for the next submission of this worker's tasks, or for the pool.
+  void free_slot(TaskSlot& slot) noexcept {
+    if (spare_count_ == kMostSpares) flush_freed();
+    spares_[spare_count_++] = &slot;
+  }
+  /// Gives: null when there is none.
+  [[nodiscard]] TaskSlot* take_spare() noexcept { return spare_count_ == 0 ? nullptr : spares_[--spare_count_]; }
+  /// Whether a task of this worker may submit one more without being admitted, because several were at once.
+  ///
+  /// Two workers whose tasks submit would otherwise take the pool's count from each other's cache for each task.
+  [[nodiscard]] bool use_allowance(std::uint64_t& sequence) noexcept {
+    std::uint32_t left = allowance_.load(std::memory_order_relaxed);
+    if (left == 0 || !allowance_.compare_exchange_strong(left, left - 1, std::memory_order_seq_cst)) return false;
+    sequence = allowance_end_ - left;
+    return true;
+  }
+  /// Requires: the allowance is used up. `end`: the last one's sequence + 1.
+  void grant_allowance(std::uint32_t count, std::uint64_t end) noexcept {
+    allowance_end_ = end;
+    allowance_.store(count, std::memory_order_seq_cst);
+  }
+  /// Gives: what was left of it. Threads: any.
+  [[nodiscard]] std::uint32_t call_back_allowance() noexcept {
+    if (allowance_.load(std::memory_order_seq_cst) == 0) return 0;
+    return allowance_.exchange(0, std::memory_order_seq_cst);
+  }
+
   [[nodiscard]] PoolCore& core() const { return core_; }
   [[nodiscard]] int place() const { return index_; }
   /// The logical worker that this place stands for now (WorkerInfo::index).
@@ -103,23 +130,22 @@ class Worker {
  private:
   static inline constinit thread_local Worker* current_worker = nullptr;
   static constexpr std::uint32_t kNoFunction = UINT32_MAX;
-  static constexpr std::uint32_t kFreedAtOnce = 32;
+  static constexpr std::uint32_t kMostSpares = 32;
   static constexpr std::uint32_t kRingFirstEvery = 61;
 
-  [[nodiscard]] TaskSlot* next() noexcept;
-  [[nodiscard]] TaskSlot* find() noexcept;
+  [[nodiscard]] inline TaskSlot* next() noexcept;
+  [[nodiscard]] inline TaskSlot* find() noexcept;
   [[nodiscard]] TaskSlot* find_by_priority() noexcept;
   [[nodiscard]] TaskSlot* find_idly() noexcept;
   [[nodiscard]] TaskSlot* search() noexcept;
   [[nodiscard]] bool obey() noexcept;
-  void begin(TaskSlot& slot, std::uint32_t word) noexcept;
+  inline void begin(TaskSlot& slot, std::uint32_t word) noexcept;
   [[nodiscard]] static std::uint32_t run_controlled(TaskSlot& slot) noexcept;
-  void show(const TaskSlot& slot, std::int64_t now) noexcept;
-  void settle(TaskSlot& slot, std::uint32_t bits) noexcept;
+  inline void show(const TaskSlot& slot, std::int64_t now) noexcept;
+  inline void settle(TaskSlot& slot, std::uint32_t bits) noexcept;
   /// Takes: the slot's word when its end was counted, and when it was set.
   void recount(std::uint32_t seen, std::uint32_t before, bool completed) noexcept;
   void record_times(std::uint32_t function, const TaskTiming& times) noexcept;
-  void free_slot(TaskSlot& slot) noexcept;
   void flush_freed() noexcept;
 
   PoolCore& core_;
@@ -131,6 +157,8 @@ class Worker {
   alignas(64) std::atomic<TaskSlot*> running_{nullptr};
   std::atomic<std::uint32_t> orders_{0};  // in a line that only this worker writes often
   std::atomic<int> cpu_{-1};              // where the last task was begun
+  std::atomic<std::uint32_t> allowance_{0};
+  std::uint64_t allowance_end_ = 0;
   std::uint64_t tasks_until_due_ = 0;     // counts down, so 0 is as good as never
   std::uint64_t finished_before_ = 0;     // by those who worked here before
   std::int64_t mark_ = 0;     // where in the deque the current task's own submissions begin
@@ -140,9 +168,8 @@ class Worker {
   std::uint32_t function_ = kNoFunction;  // of the current task
   std::uint32_t named_ = kNoFunction;  // the function that was last made known on the scoreboard
   ScoreboardEntry* const board_;      // null when the pool has none
-  TaskSlot* freed_first_ = nullptr;
-  TaskSlot* freed_last_ = nullptr;
-  std::uint32_t freed_count_ = 0;
+  std::array<TaskSlot*, kMostSpares> spares_{};
+  std::uint32_t spare_count_ = 0;
 
   WorkerCounts counts_;
   FunctionCounts functions_;

@@ -20,6 +20,8 @@ function(twinpool_room room)
     add_library(${target} STATIC ${arg_SOURCES})
     set(public PUBLIC)
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:twinpool_flags> ${arg_PRIVATE})
+    # Position-independent code that nobody replaces at load time: g++ may inline a room's functions into each other.
+    target_compile_options(${target} PRIVATE -fno-semantic-interposition)
   else()
     add_library(${target} INTERFACE)
     set(public INTERFACE)

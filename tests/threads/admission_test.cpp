@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace twinpool::threads {
@@ -30,6 +31,39 @@ TEST(Admission, AdmitsExactlyTheLimit) {
   admission.withdraw();
   EXPECT_EQ(admit(), Answer::kAdmitted);
   EXPECT_EQ(admission.accepted(), 4U);
+}
+
+TEST(Admission, AdmitsSeveralAheadOnlyFarFromTheLimit) {
+  Admission admission(16, 1);
+  std::uint64_t sequence = 0;
+  const auto admit = [&] { return admission.admit(sequence, [] { return std::uint64_t{0}; }); };
+  EXPECT_EQ(admission.admit_ahead(4), 0U);
+  EXPECT_EQ(admission.admit_ahead(4), 4U);
+  EXPECT_FALSE(admission.admit_ahead(4).has_value());  // as many again would reach the limit
+  for (std::uint64_t i = 8; i < 16; ++i) EXPECT_EQ(admit(), Answer::kAdmitted);
+  EXPECT_EQ(admit(), Answer::kFull);
+  admission.take_back(3);
+  EXPECT_EQ(admission.accepted(), 13U);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(admit(), Answer::kAdmitted);
+  EXPECT_EQ(admit(), Answer::kFull);
+  admission.close();
+  EXPECT_FALSE(admission.admit_ahead(1).has_value());
+}
+
+TEST(Admission, LooksAgainWhenWhatWasAdmittedAheadIsCalledBackMeanwhile) {
+  Admission admission(16, 1);
+  std::uint64_t sequence = 0;
+  ASSERT_TRUE(admission.admit_ahead(4));
+  for (int i = 0; i < 12; ++i)
+    ASSERT_EQ(admission.admit(sequence, [] { return std::uint64_t{0}; }), Answer::kAdmitted);
+  bool called_back = false;
+  const auto settled = [&] {
+    if (!std::exchange(called_back, true)) admission.take_back(4);
+    return std::uint64_t{0};
+  };
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(admission.admit(sequence, settled), Answer::kAdmitted);
+  EXPECT_TRUE(called_back);
+  EXPECT_EQ(admission.admit(sequence, settled), Answer::kFull);
 }
 
 TEST(Admission, AdmitsNobodyAfterClose) {

@@ -208,6 +208,45 @@ int fan_out(int width) {
   return sum;
 }
 
+std::vector<int> submit_and_wait_at_gate(int value) {
+  auto nested = pool_under_test->submit<wait_at_gate>(value);
+  return {wait_at_gate(value), nested.get()};
+}
+
+TEST(ThreadPool, KeepsItsLimitExactBesideTasksThatSubmit) {
+  constexpr int kLimit = 128;
+  close_gate();
+  PoolUnderTest tested({.workers = 2, .queue_capacity = kLimit - 2});
+  auto outer = tested.pool.submit<submit_and_wait_at_gate>(7);
+  while (at_gate.load() < 2) std::this_thread::yield();
+  // The worker was allowed several submissions at once and has used one.
+  EXPECT_EQ(tested.pool.stats().pending, 2U);
+  std::vector<Future<int>> others;
+  for (Submission<int> one = tested.pool.try_submit<add>(1, 1); one; one = tested.pool.try_submit<add>(1, 1))
+    others.push_back(std::move(one.future()));
+  EXPECT_EQ(others.size(), kLimit - 2U);
+  EXPECT_EQ(tested.pool.stats().pending, static_cast<std::uint64_t>(kLimit));
+  gate_open.store(true);
+  EXPECT_EQ(outer.get(), (std::vector<int>{7, 7}));
+  EXPECT_TRUE(tested.pool.drain(10s));
+  const PoolStats stats = tested.pool.stats();
+  EXPECT_EQ(stats.submitted, static_cast<std::uint64_t>(kLimit));
+  EXPECT_EQ(stats.completed, static_cast<std::uint64_t>(kLimit));
+}
+
+TEST(ThreadPool, DrainsWhileATaskMayStillSubmit) {
+  close_gate();
+  PoolUnderTest tested({.workers = 2, .queue_capacity = 126});
+  auto outer = tested.pool.submit<submit_and_wait_at_gate>(7);
+  while (at_gate.load() < 2) std::this_thread::yield();
+  EXPECT_FALSE(tested.pool.drain(1ms));  // both still wait
+  EXPECT_EQ(tested.pool.stats().pending, 2U);
+  gate_open.store(true);
+  EXPECT_TRUE(tested.pool.drain(10s));
+  EXPECT_EQ(outer.get(), (std::vector<int>{7, 7}));
+  EXPECT_EQ(tested.pool.stats().submitted, 2U);
+}
+
 TEST(ThreadPool, RunsInTheCallerWhatATaskCannotQueue) {
   PoolUnderTest test({.workers = 1, .queue_capacity = 4});
   EXPECT_EQ(test.pool.submit<fan_out>(100).get(), 4950);
