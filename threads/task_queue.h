@@ -147,7 +147,7 @@ class TaskDeque {
   [[nodiscard]] std::int64_t bottom() const noexcept { return bottom_.load(std::memory_order_relaxed); }
 
  private:
-  static std::size_t at(std::int64_t position) { return static_cast<std::size_t>(position % kCapacity); }
+  static std::size_t at(std::int64_t position) { return static_cast<std::size_t>(position) % kCapacity; }
 
   alignas(64) std::atomic<std::int64_t> top_{0};
   alignas(64) std::atomic<std::int64_t> bottom_{0};
