@@ -27,6 +27,7 @@
 #include "bench/reporters/table.h"
 #include "bench/reporters/verdict.h"
 #include "bench/runner.h"
+#include "bench/trace/trace_option.h"
 
 namespace twinpool::bench {
 namespace {
@@ -38,6 +39,7 @@ struct BenchFlags {
   std::string format;
   std::string baseline;
   GateFlags gates;
+  TraceFlags trace;
   std::string color = "auto";
   bool quiet = false;
   bool no_progress = false;
@@ -109,10 +111,11 @@ struct Findings {
   std::string warnings = {};
 };
 
-void report(const Findings& findings, const BenchFlags& flags, ColorChoice colour, Outputs& outputs) {
+void report(const Findings& findings, const BenchFlags& flags, ColorChoice colour, Outputs& outputs,
+            TraceOutput& trace) {
   const BenchResults& results = findings.results;
   // Standard output is one thing: the report for people, or the data.
-  std::FILE* const out = outputs.use_standard_output() ? stderr : stdout;
+  std::FILE* const out = outputs.use_standard_output() || trace.is_standard_output() ? stderr : stdout;
   const TextStyle style = detect_style(out, colour, flags.ascii);
   const bool measured = std::any_of(results.cells.begin(), results.cells.end(), [](const CellResult& cell) {
     return std::any_of(cell.sides.begin(), cell.sides.end(),
@@ -131,12 +134,14 @@ void report(const Findings& findings, const BenchFlags& flags, ColorChoice colou
     text += measured ? "What was measured until the interruption is printed above.\n"
                      : "Nothing was measured before that.\n";
   }
+  text += trace.describe();
   fmt::print(out, "{}", spell(style, std::move(text)));
   if (findings.comparison) annotate(*findings.comparison, out);
   outputs.commit({.results = results,
                   .command = own_command_line(),
                   .crash = findings.crash ? &*findings.crash : nullptr,
                   .comparison = findings.comparison ? &*findings.comparison : nullptr});
+  trace.commit();
 }
 
 int run_bench(const BenchFlags& flags) {
@@ -145,7 +150,9 @@ int run_bench(const BenchFlags& flags) {
   const Plan plan = make_plan(flags.options, read_machine_room());
   check_input(plan.input);
   const Baseline baseline = read_baseline(flags);
+  check_outputs(flags.out, flags.format, flags.json, flags.trace.path);
   Outputs outputs(flags.out, flags.format, flags.json, plan);
+  TraceOutput trace(flags.trace, plan.cells.size() * plan.backends.size());
   ProgressKind kind = can_redraw(stderr) ? ProgressKind::kRedrawn : ProgressKind::kLines;
   if (flags.quiet || flags.no_progress) kind = ProgressKind::kNone;
   std::optional<BenchResults> results;
@@ -153,7 +160,7 @@ int run_bench(const BenchFlags& flags) {
   {
     const Interrupt interrupt;
     try {
-      results = run_plan(plan, *make_progress(kind));
+      results = run_plan(plan, *make_progress(kind), {.trace = trace.trace()});
       if (!results->partial()) crash = drill_crash(plan);
     } catch (const UnfitMachine& refusal) {
       throw UnfitError(fmt::format("a pool could not be started: {}", refusal.what()));
@@ -168,7 +175,7 @@ int run_bench(const BenchFlags& flags) {
   } catch (const UsageError& error) {  // what was measured is reported and written all the same
     incomparable = error;
   }
-  report(findings, flags, colour, outputs);
+  report(findings, flags, colour, outputs, trace);
   if (incomparable) throw *incomparable;
   if (results->partial()) return kExitSignal + results->signal;
   const auto any = [&](auto CellResult::*list) {
@@ -234,6 +241,7 @@ std::function<int()> set_up(CLI::App& app) {
   app.add_option("--baseline", flags->baseline, "Compare with these results, as `twinpool diff` does")
       ->type_name("FILE");
   add_gate_flags(app, flags->gates);
+  add_trace_flags(app, flags->trace);
   app.add_option("--plant", options.plant,
                  "Makes one backend do this much more work for each task that counts, to try out gates")
       ->type_name("BACKEND:P%");

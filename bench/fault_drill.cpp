@@ -8,6 +8,7 @@
 
 #include "bench/faults/fault_trial.h"
 #include "bench/faults/load.h"
+#include "bench/trace/chrome_trace.h"
 
 namespace twinpool::bench {
 namespace {
@@ -95,9 +96,7 @@ DrillRun observe(const FaultSpec& spec, int repeat, const Trial& trial, const Tr
   return run;
 }
 
-/// Gives: nothing when the user interrupted.
-std::optional<DrillRun> run_one(const DrillOptions& options, std::uint64_t span, int fault, Backend backend,
-                                int repeat) {
+FaultSpec make_spec(const DrillOptions& options, std::uint64_t span, int fault, Backend backend, int repeat) {
   FaultSpec spec;
   spec.fault = fault;
   spec.backend = backend;
@@ -107,11 +106,53 @@ std::optional<DrillRun> run_one(const DrillOptions& options, std::uint64_t span,
   spec.strike_at = choose_strike(options, fault, repeat);
   spec.span = span;
   spec.seed = options.seed + static_cast<std::uint64_t>(repeat);
-  Trial trial(kFaultTrial.name, to_json(spec),
-              {.limit = kOverhead + kTaskAllowance * options.tasks, .program = options.program});
+  return spec;
+}
+
+TrialOptions trial_options(const DrillOptions& options) {
+  return {.limit = kOverhead + kTaskAllowance * options.tasks, .program = options.program};
+}
+
+/// Gives: nothing when the user interrupted.
+std::optional<DrillRun> run_one(const DrillOptions& options, std::uint64_t span, int fault, Backend backend,
+                                int repeat) {
+  const FaultSpec spec = make_spec(options, span, fault, backend, repeat);
+  Trial trial(kFaultTrial.name, to_json(spec), trial_options(options));
   const TrialEnd& end = trial.finish();
   if (end.how == TrialEnd::How::kInterrupted) return std::nullopt;
   return observe(spec, repeat, trial, end);
+}
+
+/// A run whose tasks are written down, and that counts nowhere for that reason. Gives: false when the user
+/// interrupted.
+bool trace_one(const DrillOptions& options, std::uint64_t span, int fault, Backend backend) {
+  const auto shared = SharedTrace::create(options.trace->tasks_of_next());
+  FaultSpec spec = make_spec(options, span, fault, backend, 0);
+  spec.trace = shared.path();
+  Trial trial(kFaultTrial.name, to_json(spec), trial_options(options));
+  TrialTrace taken = watch_trial(trial, shared);
+  if (trial.finish().how == TrialEnd::How::kInterrupted) return false;
+  static_cast<void>(observe(spec, 0, trial, trial.finish()));  // a trial that could not do its work is an error
+  taken.title = all_faults()[static_cast<std::size_t>(fault)]->name;
+  taken.backend = backend;
+  if (const std::int64_t fired = trial.page().fired_ns; fired != 0) {
+    taken.strike = {.fault = taken.title,
+                    .when_ns = fired,
+                    .thread = static_cast<int>(trial.page().marks[kStruckWorker].load())};
+  }
+  options.trace->add(taken);
+  return true;
+}
+
+/// Gives: false when the user interrupted.
+bool trace_all(const DrillOptions& options, std::uint64_t span) {
+  if (options.trace == nullptr) return true;
+  for (const int fault : options.faults) {
+    for (const Backend backend : options.backends) {
+      if (!trace_one(options, span, fault, backend)) return false;
+    }
+  }
+  return true;
 }
 
 }  // namespace
@@ -187,6 +228,7 @@ DrillResults run_drills(const DrillOptions& options,
       }
     }
   }
+  results.interrupted = !trace_all(options, results.span);
   return results;
 }
 

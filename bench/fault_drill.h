@@ -71,6 +71,8 @@ struct DrillRun {
 /// Pure.
 [[nodiscard]] std::string find_imbalance(const DrillRun& run);
 
+class ChromeTrace;
+
 /// A trial that could not do its work: nothing was measured.
 struct DrillFailure : std::runtime_error {
   DrillFailure(const std::string& sentence, bool unfit_machine)
@@ -86,6 +88,7 @@ struct DrillOptions {
   int repeats = 5;
   std::uint64_t seed = 42;
   std::string program = "/proc/self/exe";  ///< must know the trial kind kFaultTrial
+  ChromeTrace* trace = nullptr;            ///< gets one more trial of each fault and twin, which counts nowhere
 };
 /// Tasks kept unsettled for each worker.
 inline constexpr std::uint64_t kWindowPerWorker = 4;

@@ -23,6 +23,7 @@
 #include "bench/reporters/json.h"
 #include "bench/reporters/output_file.h"
 #include "bench/reporters/terminal.h"
+#include "bench/trace/trace_option.h"
 #include "bench/units.h"
 #include "bench/version.h"
 #include "shared/options.h"
@@ -82,6 +83,7 @@ struct FaultsFlags {
   std::string json;
   std::vector<std::string> out;
   std::string format;
+  TraceFlags trace;
   std::string color = "auto";
   bool quiet = false;
   bool no_progress = false;
@@ -107,7 +109,7 @@ struct FaultsOutput {
 };
 
 std::vector<FaultsOutput> open_outputs(const FaultsFlags& flags) {
-  check_outputs(flags.out, flags.format, flags.json);
+  check_outputs(flags.out, flags.format, flags.json, flags.trace.path);
   std::vector<FaultsOutput> outputs;
   if (!flags.json.empty()) outputs.push_back({"json", open_output("--json", flags.json)});
   for (const std::string& path : flags.out)
@@ -123,9 +125,10 @@ std::string write(std::string_view format, const DrillResults& results) {
 }
 
 void report(const DrillResults& results, const FaultsFlags& flags, ColorChoice colour,
-            const std::vector<FaultsOutput>& outputs) {
+            const std::vector<FaultsOutput>& outputs, TraceOutput& trace) {
   // Standard output is one thing: the report for people, or the data.
-  const bool data = std::any_of(outputs.begin(), outputs.end(),
+  const bool data = trace.is_standard_output() ||
+                    std::any_of(outputs.begin(), outputs.end(),
                                 [](const FaultsOutput& one) { return one.file->is_standard_output(); });
   std::FILE* const out = data ? stderr : stdout;
   const TextStyle style = detect_style(out, colour, flags.ascii);
@@ -137,8 +140,10 @@ void report(const DrillResults& results, const FaultsFlags& flags, ColorChoice c
       options.workers, options.tasks, options.repeats, options.repeats == 1 ? "" : "s", options.seed);
   if (!results.runs.empty() && !flags.quiet) text += print_table(results, style, width) + "\n";
   text += print_verdict(results);
+  text += trace.describe();
   fmt::print(out, "{}", spell(style, std::move(text)));
   for (const FaultsOutput& output : outputs) output.file->commit(write(output.format, results));
+  trace.commit();
 }
 
 int exit_code_of(const DrillResults& results, int signal) {
@@ -158,8 +163,10 @@ int exit_code_of(const DrillResults& results, int signal) {
 
 int run_faults(const FaultsFlags& flags) {
   const ColorChoice colour = read_color(flags.color);
-  const DrillOptions options = plan_drills(flags.options, usable_cpus());
+  DrillOptions options = plan_drills(flags.options, usable_cpus());
   const auto outputs = open_outputs(flags);
+  TraceOutput trace(flags.trace, options.faults.size() * options.backends.size());
+  options.trace = trace.trace();
   Interrupt interrupt;
   DrillResults results;
   try {
@@ -170,7 +177,7 @@ int run_faults(const FaultsFlags& flags) {
   } catch (const DrillFailure& failure) {
     throw CommandError(failure.unfit ? kExitUnfit : kExitInternal, failure.what());
   }
-  report(results, flags, colour, outputs);
+  report(results, flags, colour, outputs, trace);
   return exit_code_of(results, interrupt.signal());
 }
 
@@ -200,6 +207,7 @@ std::function<int()> set_up(CLI::App& app) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--format", flags->format, "json, csv, markdown or junit: the format of the one --out")
       ->type_name("NAME");
+  add_trace_flags(app, flags->trace);
   app.add_flag("-q,--quiet", flags->quiet, "No table and no progress, the verdict only");
   app.add_option("--color", flags->color, "auto, always or never (auto)")->type_name("WHEN");
   app.add_flag("--no-progress", flags->no_progress, "No progress on standard error");

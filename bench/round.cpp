@@ -28,25 +28,6 @@ bool balances(const PoolStats& stats) {
                                 stats.rejected_later + stats.pending;
 }
 
-void add(Tally& to, const Tally& more) {
-  to.delivered += more.delivered;
-  to.failed += more.failed;
-  to.lost += more.lost;
-  to.wrong += more.wrong;
-  to.checksum += more.checksum;
-  if (to.first_mistake.empty()) to.first_mistake = more.first_mistake;
-}
-
-/// Lets caches, allocators and workers settle in before anything counts.
-Tally warm_up(Flow& flow, const RoundSpec& spec) {
-  const std::uint64_t wanted = std::max(spec.window, spec.tasks / 10);
-  return flow.run(
-      {.first = 0,
-       .tasks = std::min(std::min(wanted, kMostWarmTasks), std::max<std::uint64_t>(1, spec.tasks)),
-       .window = spec.window},
-      nullptr);
-}
-
 /// Runs ever longer stretches until one takes long enough to say how fast the pool is.
 Tally calibrate(Flow& flow, const RoundSpec& spec, Sample& sample) {
   Tally all;
@@ -102,6 +83,31 @@ void measure_latency(const RoundSpec& spec, Sample& sample) {
 }
 
 }  // namespace
+
+Tally warm_up(Flow& flow, const RoundSpec& spec) {
+  const std::uint64_t wanted = std::max(spec.window, spec.tasks / 10);
+  return flow.run(
+      {.first = 0,
+       .tasks = std::min(std::min(wanted, kMostWarmTasks), std::max<std::uint64_t>(1, spec.tasks)),
+       .window = spec.window},
+      nullptr);
+}
+
+void add(Tally& to, const Tally& more) {
+  to.delivered += more.delivered;
+  to.failed += more.failed;
+  to.lost += more.lost;
+  to.wrong += more.wrong;
+  to.checksum += more.checksum;
+  if (to.first_mistake.empty()) to.first_mistake = more.first_mistake;
+}
+
+nlohmann::json to_json(const Tally& tally) {
+  return {{"wrong", tally.wrong},
+          {"failed", tally.failed},
+          {"lost", tally.lost},
+          {"first_mistake", tally.first_mistake}};
+}
 
 RoundSpec open_spec(const nlohmann::json& json) {
   auto spec = json.get<RoundSpec>();
@@ -186,10 +192,7 @@ nlohmann::json run_memory_trial(TrialContext& trial) {
   add(tally, flow->hold(
                  std::min(spec.window, spec.tasks),
                  [](void* context) { static_cast<TrialContext*>(context)->pause(kMarkPeak); }, &trial));
-  return {{"wrong", tally.wrong},
-          {"failed", tally.failed},
-          {"lost", tally.lost},
-          {"first_mistake", tally.first_mistake}};
+  return to_json(tally);
 }
 
 }  // namespace twinpool::bench

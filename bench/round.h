@@ -28,6 +28,7 @@ struct RoundSpec {
   std::uint64_t planted_tasks = 0;  ///< run in the measured stretch and not counted: a slowdown on purpose
   double calibrate_s = 0;  ///< with `tasks` 0: how long to look
   FlowOptions flow;
+  std::string trace = {};              ///< path of a SharedTrace to write into; empty: none
   std::vector<std::string> load = {};  ///< libraries of workloads to load first
 };
 /// Reads the spec of a trial, loads the libraries that it names, finds its workload and sets that up: what
@@ -68,10 +69,16 @@ void from_json(const nlohmann::json& json, RoundSpec& spec);
 void to_json(nlohmann::json& json, const Sample& sample);
 void from_json(const nlohmann::json& json, Sample& sample);
 
-/// Marks at which a trial of kind "memory" pauses, to be looked at from outside.
+/// Lets caches, allocators and workers settle in before anything counts.
+Tally warm_up(Flow& flow, const RoundSpec& spec);
+void add(Tally& to, const Tally& more);
+/// What a trial gives that does not measure its tasks: whether they were right.
+[[nodiscard]] nlohmann::json to_json(const Tally& tally);
+
+/// Marks at which a trial of kind "memory" or "trace" pauses, to be looked at from outside.
 inline constexpr std::string_view kMarkRest = "rest";  ///< the pool is there and has run a task
 inline constexpr std::string_view kMarkPeak =
-    "peak";  ///< a window of tasks has settled and all results are still held
+    "peak";  ///< memory: a window of tasks has settled and all results are still held; trace: all have been taken
 
 nlohmann::json run_round_trial(TrialContext& trial);
 nlohmann::json run_memory_trial(TrialContext& trial);

@@ -22,6 +22,7 @@ void to_json(nlohmann::json& json, const RoundSpec& spec) {
           {"seed", spec.flow.seed},
           {"payload_bytes", spec.flow.payload_bytes}};
   if (!spec.load.empty()) json["load"] = spec.load;
+  if (!spec.trace.empty()) json["trace"] = spec.trace;
   if (!spec.flow.parameters.empty()) json["parameters"] = spec.flow.parameters;
   if (spec.flow.priority) json["priority"] = *spec.flow.priority;
   if (spec.workload == "wordcount") {
@@ -51,6 +52,7 @@ void from_json(const nlohmann::json& json, RoundSpec& spec) {
   if (json.contains("priority")) spec.flow.priority = json.at("priority").get<int>();
   spec.flow.backend = spec.backend;
   spec.flow.workers = spec.workers;
+  spec.trace = json.value("trace", std::string());
   spec.load = json.value("load", std::vector<std::string>());
   spec.flow.parameters = json.value("parameters", std::vector<std::uint64_t>());
   spec.flow.input = json.value("input", std::string());

@@ -12,10 +12,13 @@
 #include <optional>
 #include <utility>
 
+#include "bench/cell_name.h"
 #include "bench/interrupt.h"
 #include "bench/meters/cpu.h"
 #include "bench/noise.h"
 #include "bench/pairs.h"
+#include "bench/trace/chrome_trace.h"
+#include "bench/trace/trace_trial.h"
 #include "bench/units.h"
 #include "bench/workloads/text_file.h"
 #include "shared/usable_cpus.h"
@@ -149,6 +152,7 @@ class Runner {
     flow_ = make_flow_options(cell);
     result.tasks = plan_.tasks ? *plan_.tasks : calibrate(cell);
     for (BackendResult& side : result.sides) measure_memory(cell, side, result);
+    for (const BackendResult& side : result.sides) trace(cell, side.backend, result);
   }
 
   /// After a cell's first pair, with a limit for the whole run: as many pairs as fit into the cell's share of
@@ -303,16 +307,38 @@ class Runner {
       trial.resume();
     }
     settle(trial);
+    judge(trial, "memory", side.backend, result);
+  }
+
+  /// A trial of its own, so that no figure counts what writing the trace down costs.
+  void trace(const Cell& cell, Backend backend, CellResult& result) {
+    if (options_.trace == nullptr) return;
+    const auto shared = SharedTrace::create(options_.trace->tasks_of_next());
+    RoundSpec spec =
+        make_round_spec(cell, backend, std::min<std::uint64_t>(result.tasks, shared.capacity()), flow_);
+    spec.trace = shared.path();
+    Trial trial = begin_trial(kTraceTrial.name, spec);
+    TrialTrace taken = watch_trial(trial, shared);
+    settle(trial);
+    taken.title = name_of(cell);
+    taken.backend = backend;
+    taken.left_out += result.tasks - spec.tasks;
+    options_.trace->add(taken);
+    judge(trial, "traced", backend, result);
+  }
+
+  /// What a trial says that measures no rate: that it crashed, or a mistake of its tasks.
+  static void judge(Trial& trial, std::string_view kind, Backend backend, CellResult& result) {
+    const std::string_view workload = result.cell.workload->name;
     if (!trial.finish().clean()) {
-      result.crashes.push_back(fmt::format("{} with {}: the memory trial {}", cell.workload->name,
-                                           name_of(side.backend), describe(trial.finish())));
+      result.crashes.push_back(fmt::format("{} with {}: the {} trial {}", workload, name_of(backend), kind,
+                                           describe(trial.finish())));
       return;
     }
     const std::string mistake = trial.result().value("first_mistake", std::string());
     if (!mistake.empty()) {
-      result.problems.push_back(
-          fmt::format("{} with {}: a result was wrong or missing in the memory trial ({})",
-                      cell.workload->name, name_of(side.backend), mistake));
+      result.problems.push_back(fmt::format("{} with {}: a result was wrong or missing in the {} trial ({})",
+                                            workload, name_of(backend), kind, mistake));
     }
   }
 

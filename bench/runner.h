@@ -26,12 +26,15 @@ struct UnfitMachine : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+class ChromeTrace;
+
 struct RunnerOptions {
-  std::string program = "/proc/self/exe";  ///< must know the trial kinds "round" and "memory"
+  std::string program = "/proc/self/exe";  ///< must know the trial kinds "round", "memory" and "trace"
+  ChromeTrace* trace = nullptr;            ///< gets one traced trial of each backend of each cell
 };
 
-/// Runs a plan: for each cell a calibration, a memory trial of each backend, and the pairs; a control before
-/// and after all.
+/// Runs a plan: for each cell a calibration, a memory trial of each backend, a traced one where asked for, and
+/// the pairs; a control before and after all.
 ///
 /// Gives:   what was measured; partial when an Interrupt that lives meanwhile got a signal. Trials that crash
 /// are counted in

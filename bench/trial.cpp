@@ -287,13 +287,14 @@ int Trial::pid() const { return state_->pid; }
 
 const TrialPage& Trial::page() const { return *state_->page; }
 
-std::optional<std::string> Trial::wait_for_mark() {
+std::optional<std::string> Trial::wait_for_mark(Clock::time_point until) {
   while (!state_->reap()) {
     char mark[kMarkBytes];
     const ssize_t got = recv(state_->control.get(), mark, sizeof mark, MSG_DONTWAIT);
     if (got > 0) return std::string(mark, static_cast<std::size_t>(got));
     if (got == 0) break;  // its end is closed: it is about to be reaped
-    state_->wait(state_->begun + state_->options.limit, true);
+    if (Clock::now() >= until) return std::nullopt;
+    state_->wait(std::min(until, state_->begun + state_->options.limit), true);
   }
   finish();
   return std::nullopt;

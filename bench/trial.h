@@ -98,8 +98,8 @@ class Trial {
   [[nodiscard]] const TrialPage& page() const;
 
   /// Waits until the trial calls TrialContext::pause. Gives: the mark's name, or nothing when it ended (or
-  /// was ended) first.
-  std::optional<std::string> wait_for_mark();
+  /// was ended) or `until` came first.
+  std::optional<std::string> wait_for_mark(Clock::time_point until = Clock::time_point::max());
   /// Lets a paused trial go on.
   void resume();
   /// Waits until the trial has ended or `until` has come. Gives: whether it has ended. Kills it at its

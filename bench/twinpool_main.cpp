@@ -16,6 +16,7 @@
 #include "bench/plugin.h"
 #include "bench/round.h"
 #include "bench/status_command.h"
+#include "bench/trace/trace_trial.h"
 #include "bench/trial.h"
 
 namespace twinpool::bench {
@@ -27,7 +28,7 @@ int twinpool_main(int argc, char** argv, const WorkloadTable* own) {
     std::fprintf(stderr, "twinpool: the workloads of this program cannot be used: %s\n", error.what());
     return kExitUsage;
   }
-  static constexpr TrialKind kTrials[] = {kRoundTrial, kMemoryTrial, kFaultTrial, kLoadTrial};
+  static constexpr TrialKind kTrials[] = {kRoundTrial, kMemoryTrial, kTraceTrial, kFaultTrial, kLoadTrial};
   if (argc > 1 && argv[1] == kTrialCommand) return trial_main(kTrials, argc, argv);
   std::setlocale(LC_CTYPE, "");  // only to learn whether the terminal reads UTF-8; numbers keep their point
   const Command commands[] = {kBenchCommand, kFaultsCommand, kDiffCommand,

@@ -11,6 +11,7 @@
 #include <deque>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -18,6 +19,7 @@
 
 #include "bench/faults/fault.h"
 #include "bench/faults/load.h"
+#include "bench/trace/traced_task.h"
 #include "shared/pool.h"
 
 namespace twinpool::bench {
@@ -105,6 +107,12 @@ class Drill {
     PoolOptions options;
     options.workers = spec.workers;
     options.queue_capacity = spec.window;
+    if (!spec.trace.empty()) {
+      trace_.emplace(SharedTrace::open(spec.trace));
+      trace_->record(true);
+      set_shared_trace(&*trace_);
+      options.on_event = [this](const Event& event) { trace_->note(event); };
+    }
     pool_ = make_pool(spec.backend, options);
   }
 
@@ -155,8 +163,8 @@ class Drill {
       const bool faulty = next_ == spec_.strike_at;
       // Counted before it is accepted: a fault may end the program before this thread runs again.
       page_.submitted.fetch_add(1);
-      auto submission = faulty ? pool_->try_submit<faulty_task>(spec_.fault, piece.first, spec_.span / 2)
-                               : pool_->try_submit<ordinary_task>(piece.first, spec_.span);
+      auto submission = faulty ? try_submit<faulty_task>(spec_.fault, piece.first, spec_.span / 2)
+                               : try_submit<ordinary_task>(piece.first, spec_.span);
       if (!submission) {
         page_.submitted.fetch_sub(1);
         page_.refused.fetch_add(1);
@@ -166,6 +174,19 @@ class Drill {
       in_flight_.push_back({std::move(submission.future()), piece.expected, faulty});
       ++next_;
     }
+  }
+
+  template <auto Fn, typename... Args>
+  Submission<ResultOf<Fn>> try_submit(Args... args) {
+    if (trace_) {
+      SubmissionSpan span(*trace_, short_name(detail::function_name<Fn>()));
+      if (span.number()) {
+        auto submission = pool_->try_submit<Traced<Fn>::run>(*span.number(), args...);
+        if (!submission) span.refuse();
+        return submission;
+      }
+    }
+    return pool_->try_submit<Fn>(args...);
   }
 
   bool take_settled() {
@@ -265,6 +286,7 @@ class Drill {
   const Fault& fault_;
   TrialPage& page_;
   const std::vector<LoadTask> load_;
+  std::optional<SharedTrace> trace_;  // outlives pool_, whose events go there
   std::unique_ptr<Pool> pool_;
   std::deque<Flight> in_flight_;  // destroyed before pool_
   std::uint64_t next_ = 0;
@@ -284,7 +306,8 @@ json to_json(const FaultSpec& spec) {
           {"window", spec.window},
           {"strike_at", spec.strike_at},
           {"span", spec.span},
-          {"seed", spec.seed}};
+          {"seed", spec.seed},
+          {"trace", spec.trace}};
 }
 
 FaultSpec fault_spec_from(const json& json) {
@@ -299,6 +322,7 @@ FaultSpec fault_spec_from(const json& json) {
   json.at("strike_at").get_to(spec.strike_at);
   json.at("span").get_to(spec.span);
   json.at("seed").get_to(spec.seed);
+  json.at("trace").get_to(spec.trace);
   return spec;
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "bench/backend.h"
 #include "bench/trial.h"
@@ -24,6 +25,7 @@ struct FaultSpec {
   std::uint64_t strike_at = 200;  ///< how many tasks are submitted before the faulty one
   std::uint64_t span = 2000;      ///< work of an ordinary task; see load.h
   std::uint64_t seed = 42;
+  std::string trace = {};  ///< path of a SharedTrace to write into; empty: none
 };
 [[nodiscard]] nlohmann::json to_json(const FaultSpec& spec);
 /// Errors: std::exception when the JSON is not a spec.

@@ -44,15 +44,17 @@ std::string_view choose_summary_format(std::string_view what, const std::string&
                                what, name.empty() ? fmt::format("for '{}'", path) : fmt::format("'{}'", name)));
 }
 
-void check_outputs(const std::vector<std::string>& paths, const std::string& format,
-                   const std::string& json) {
+void check_outputs(const std::vector<std::string>& paths, const std::string& format, const std::string& json,
+                   const std::string& trace) {
   if (!format.empty() && paths.size() != 1) {
     throw UsageError(paths.empty() ? "--format needs --out FILE: where to write"
                                    : "--format names the format of one --out; with several, suffixes choose");
   }
   std::set<std::string> seen;
   if (!json.empty()) seen.insert(json);
-  for (const std::string& path : paths) {
+  std::vector<std::string> others = paths;
+  if (!trace.empty()) others.push_back(trace);
+  for (const std::string& path : others) {
     if (path.empty()) throw UsageError("--out needs a file's name");
     if (!seen.insert(path).second) {
       throw UsageError(path == "-" ? "standard output can take one result only, and two were asked for"

@@ -51,6 +51,7 @@ class Outputs {
 
 /// Gives:  the paths, none of them twice and "-" at most once.
 /// Errors: UsageError, also for a --format with several paths or with none.
-void check_outputs(const std::vector<std::string>& paths, const std::string& format, const std::string& json);
+void check_outputs(const std::vector<std::string>& paths, const std::string& format, const std::string& json,
+                   const std::string& trace = {});
 
 }  // namespace twinpool::bench

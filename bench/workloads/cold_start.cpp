@@ -3,6 +3,7 @@
 
 #include "bench/backend.h"
 #include "bench/workloads/catalogue.h"
+#include "bench/workloads/intake.h"
 #include "bench/workloads/mix.h"
 #include "bench/workloads/serial_flow.h"
 
@@ -17,18 +18,18 @@ void set_up(const Settings& settings) { beside.assign(settings["megabytes"] << 2
 
 class ColdStart final : public SerialFlow {
  public:
-  explicit ColdStart(const FlowOptions& options) : backend_(options.backend) {
+  explicit ColdStart(const FlowOptions& options) : flow_(options) {
     options_.workers = options.workers;
   }
 
  private:
   std::uint64_t request(std::uint64_t number) override {
-    const auto pool = make_pool(backend_, options_);
-    return pool->submit<mix>(number).get();
+    const auto pool = make_pool(flow_.backend, options_);
+    return Intake(*pool, flow_).submit<mix>(number).get();
   }
   [[nodiscard]] std::uint64_t right_answer(std::uint64_t number) const override { return mix(number); }
 
-  Backend backend_;
+  FlowOptions flow_;
   PoolOptions options_;
 };
 

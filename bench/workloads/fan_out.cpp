@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "bench/workloads/catalogue.h"
+#include "bench/workloads/intake.h"
 #include "bench/workloads/mix.h"
 #include "bench/workloads/serial_flow.h"
 
@@ -24,7 +25,7 @@ void shape(PoolOptions& options, const Settings& settings) {
 
 class FanOut final : public SerialFlow {
  public:
-  FanOut(Pool& pool, std::uint64_t parts) : pool_(pool), parts_(parts) {}
+  FanOut(const Intake& pool, std::uint64_t parts) : pool_(pool), parts_(parts) {}
 
  private:
   std::uint64_t request(std::uint64_t number) override {
@@ -41,12 +42,12 @@ class FanOut final : public SerialFlow {
     return sum;
   }
 
-  Pool& pool_;
+  Intake pool_;
   std::uint64_t parts_;
 };
 
 std::unique_ptr<Flow> open(Pool& pool, const FlowOptions& options) {
-  return std::make_unique<FanOut>(pool,
+  return std::make_unique<FanOut>(Intake(pool, options),
                                   options.parameters.empty() ? kParameters[0].value : options.parameters[0]);
 }
 

@@ -11,6 +11,7 @@
 
 namespace twinpool::bench {
 
+class SharedTrace;
 struct TrialPage;
 struct Workload;
 
@@ -26,6 +27,7 @@ struct FlowOptions {
   int workers = 1;                             ///< likewise
   std::vector<std::uint64_t> parameters = {};  ///< the workload's, in its order; none: as declared
   const Workload* workload = nullptr;          ///< which one this is
+  SharedTrace* trace = nullptr;                ///< where to write down each task; null: nowhere
 };
 
 /// How many tasks, and how they are pushed through the pool.

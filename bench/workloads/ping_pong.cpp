@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/workloads/catalogue.h"
+#include "bench/workloads/intake.h"
 #include "bench/workloads/mix.h"
 #include "bench/workloads/serial_flow.h"
 
@@ -8,16 +9,18 @@ namespace {
 
 class PingPong final : public SerialFlow {
  public:
-  explicit PingPong(Pool& pool) : pool_(pool) {}
+  explicit PingPong(const Intake& pool) : pool_(pool) {}
 
  private:
   std::uint64_t request(std::uint64_t number) override { return pool_.submit<mix>(number).get(); }
   [[nodiscard]] std::uint64_t right_answer(std::uint64_t number) const override { return mix(number); }
 
-  Pool& pool_;
+  Intake pool_;
 };
 
-std::unique_ptr<Flow> open(Pool& pool, const FlowOptions&) { return std::make_unique<PingPong>(pool); }
+std::unique_ptr<Flow> open(Pool& pool, const FlowOptions& options) {
+  return std::make_unique<PingPong>(Intake(pool, options));
+}
 
 }  // namespace
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "bench/backend.h"
 #include "bench/workloads/catalogue.h"
+#include "bench/workloads/intake.h"
 #include "bench/workloads/mix.h"
 #include "bench/workloads/serial_flow.h"
 #include "bench/workloads/shared_map.h"
@@ -35,11 +37,12 @@ std::uint64_t reduce(std::uint64_t slot) {
 
 class Pipeline final : public SerialFlow {
  public:
-  Pipeline(Pool& first, const FlowOptions& options) : first_(first) {
+  Pipeline(Pool& first, const FlowOptions& options) : first_(first, options) {
     PoolOptions second;
     second.workers = options.workers;
     second.name = "second-stage";
-    second_ = make_pool(options.backend, second);
+    second_pool_ = make_pool(options.backend, second);
+    second_.emplace(*second_pool_, options);
   }
 
  private:
@@ -62,8 +65,9 @@ class Pipeline final : public SerialFlow {
     return sum;
   }
 
-  Pool& first_;
-  std::unique_ptr<Pool> second_;
+  Intake first_;
+  std::unique_ptr<Pool> second_pool_;
+  std::optional<Intake> second_;
 };
 
 std::unique_ptr<Flow> open(Pool& pool, const FlowOptions& options) {

@@ -91,7 +91,7 @@ class TypedFlow final : public Flow {
 
 template <typename W>
 std::unique_ptr<Flow> make_flow(Pool& pool, const FlowOptions& options) {
-  return std::make_unique<TypedFlow<W>>(Intake(pool, options.priority), W(pool, options));
+  return std::make_unique<TypedFlow<W>>(Intake(pool, options), W(pool, options));
 }
 
 }  // namespace twinpool::bench

@@ -22,10 +22,11 @@ case $consumer in
     "$twinpool" bench --workload noop,primes --duration 5ms --trials 4 --workers 2 --quiet --json new.json \
       --baseline base.json --fail-if 'lost>0' --out new.google.json --out new.google-flat.json --out new.smaller.json \
       --out new.bigger.json --out new.bmf.json --out new.hyperfine.json --out new.csv --out new.md --out new.txt \
-      --out new.xml --out new.prom --out new.hgrm
+      --out new.xml --out new.prom --out new.hgrm --trace bench.trace.json --trace-limit 512KiB
     "$twinpool" diff base.json new.json --fail-if 'problems>0' --out diff.json --out diff.xml --out diff.md --out diff.csv
     "$twinpool" faults --fault throw --repeat 1 --tasks 20 --workers 2 --quiet --json faults.json --out faults.xml \
       --out faults.csv --out faults.md
+    "$twinpool" faults --fault segv --repeat 1 --tasks 40 --workers 2 --quiet --trace faults.trace.json
     ;;
   json)
     need "$python" -c ''
@@ -53,6 +54,33 @@ assert spoilt(lambda document: sample(document).update(wall_s=None))
 assert spoilt(lambda document: sample(document).update(checksum="xyz"))
 assert spoilt(lambda document: document["cells"][0]["processes_over_threads"]["throughput"].update(low=0.5, high=None))
 assert spoilt(lambda document: document["comparison"]["gates"][0].update(answer="perhaps"))
+END
+    ;;
+  trace) # the schema, and what the viewers need beyond it: every arrow has both ends, and time goes forward
+    need "$python" -W ignore -c 'import jsonschema'
+    "$python" -W ignore - "$root/bench/schema/trace.schema.json" "$directory" <<'END'
+import collections, json, sys
+import jsonschema
+validator = jsonschema.Draft7Validator(json.load(open(sys.argv[1])))
+for name in ("bench", "faults"):
+    trace = json.load(open(f"{sys.argv[2]}/{name}.trace.json"))
+    for error in validator.iter_errors(trace):
+        sys.exit(f"{name}.trace.json: {list(error.absolute_path)}: {error.message[:200]}")
+    events = trace["traceEvents"]
+    times = [event["ts"] for event in events if "ts" in event]
+    assert times == sorted(times)
+    kinds = collections.Counter(event["ph"] for event in events)
+    assert kinds["s"] == kinds["f"] > 0 and kinds["M"] and kinds["C"] and kinds["i"], kinds
+    ends = [collections.Counter(event["id"] for event in events if event["ph"] == end) for end in "sf"]
+    assert ends[0] == ends[1] and max(ends[0].values()) == 1
+    def spoilt(phase, change):
+        event = dict(next(event for event in events if event["ph"] == phase))
+        change(event)
+        return not validator.is_valid(dict(trace, traceEvents=[event]))
+    for phase, key in (("X", "dur"), ("X", "ts"), ("s", "id"), ("f", "bp"), ("i", "s"), ("C", "args"), ("M", "args")):
+        assert spoilt(phase, lambda event: event.pop(key)), (phase, key)
+    assert spoilt("X", lambda event: event.update(ph="Z"))
+    assert spoilt("C", lambda event: event.update(args={"bytes": -1}))
 END
     ;;
   xmllint)

@@ -148,9 +148,9 @@ std::uint64_t record(std::uint64_t number) {
 TEST(Intake, SubmitsWithThePriorityAskedForAndPlainlyWithoutOne) {
   const auto pool = make_pool(Backend::kThreads, {.workers = 1});
   pool->pause();
-  Intake low(*pool, kLowestPriority);
-  Intake plain(*pool, std::nullopt);
-  Intake high(*pool, kHighestPriority);
+  Intake low(*pool, {.priority = kLowestPriority});
+  Intake plain(*pool, {});
+  Intake high(*pool, {.priority = kHighestPriority});
   std::vector<Future<std::uint64_t>> futures;
   futures.push_back(low.submit<record>(std::uint64_t{1}));
   futures.push_back(plain.submit<record>(std::uint64_t{2}));
