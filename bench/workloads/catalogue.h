@@ -7,8 +7,8 @@
 namespace twinpool::bench {
 
 extern const Workload kAllocMix, kBatch, kColdStart, kCompress, kCowDirty, kCrossFree, kFalseSharing, kFanOut,
-    kFileIo, kJsonParse, kLeaky, kLibFputc, kLibLocaltime, kLibMutex, kLibRand, kLibSharedPtr, kMadvise,
-    kMmapChurn, kMprotect, kMutexContended, kPingPong, kPipeline, kReadOnlyData, kRestart, kSameCounter,
-    kSpawnPerTask;
+    kFileIo, kJsonParse, kLeaky, kLibFputc, kLibLocaltime, kLibMutex, kLibOstringstream, kLibRand, kLibSharedPtr,
+    kLibSnprintf, kMadvise, kMmapChurn, kMprotect, kMutexContended, kPingPong, kPipeline, kReadOnlyData, kRestart,
+    kSameCounter, kSpawnPerTask;
 
 }  // namespace twinpool::bench

@@ -30,11 +30,13 @@ constexpr std::array<std::string_view, 10> kQuickSuite{
 std::vector<Workload>& all() {
   static std::vector<Workload> registered = [] {
     std::vector<Workload> built_in{
-        kNoop,         kPrimes,       kSha256,         kSort,         kEcho,      kSharedSum, kWordcount,
-        kBatch,        kPingPong,     kFanOut,         kPipeline,     kMmapChurn, kMprotect,  kMadvise,
-        kAllocMix,     kCrossFree,    kFalseSharing,   kSameCounter,  kLibFputc,  kLibRand,   kLibLocaltime,
-        kLibSharedPtr, kLibMutex,     kMutexContended, kReadOnlyData, kCowDirty,  kLeaky,     kColdStart,
-        kRestart,      kSpawnPerTask, kFileIo,         kJsonParse,    kCompress};
+        kNoop,           kPrimes,       kSha256,      kSort,        kEcho,
+        kSharedSum,      kWordcount,    kBatch,       kPingPong,    kFanOut,
+        kPipeline,       kMmapChurn,    kMprotect,    kMadvise,     kAllocMix,
+        kCrossFree,      kFalseSharing, kSameCounter, kLibFputc,    kLibRand,
+        kLibLocaltime,   kLibSharedPtr, kLibMutex,    kLibSnprintf, kLibOstringstream,
+        kMutexContended, kReadOnlyData, kCowDirty,    kLeaky,       kColdStart,
+        kRestart,        kSpawnPerTask, kFileIo,      kJsonParse,   kCompress};
     for (Workload& workload : built_in) {
       if (workload.open == nullptr) workload.open = &open_kernel;
     }

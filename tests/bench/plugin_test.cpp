@@ -99,7 +99,7 @@ TEST(Suite, RunsEveryWorkloadOnBothTwinsWithOneChecksum) {
       {"bench", "--suite", "full", "--trials", "1", "--tasks", "4", "--workers", "2", "--json", "-"});
   EXPECT_EQ(run.code(), 0) << run.error();
   const auto report = nlohmann::json::parse(run.out());
-  EXPECT_GE(report.at("cells").size(), 33u);
+  EXPECT_GE(report.at("cells").size(), 35u);
   for (const auto& cell : report.at("cells")) {
     SCOPED_TRACE(cell.at("workload").get<std::string>());
     EXPECT_TRUE(cell.at("problems").empty()) << cell.at("problems");
