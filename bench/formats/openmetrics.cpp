@@ -12,8 +12,11 @@
 
 // Source: OpenMetrics 1.0 (prometheus/OpenMetrics, specification/OpenMetrics.md): all samples of a family
 // stand together, a counter's end in _total, a unit is the end of the family's name, a histogram has a bucket
-// "+Inf", and
-// "# EOF" ends the text.
+// "+Inf", and "# EOF" ends the text.
+//
+// Textfile collectors and gateways read Prometheus's older text format, which knows no type "info" and calls
+// a counter's family by the name of its samples. Only gauges and histograms are the same in both, so there is
+// nothing else here; the counts of a run begin anew with the next one anyway.
 namespace twinpool::bench {
 namespace {
 
@@ -69,7 +72,7 @@ class Exposition {
 };
 
 void add_counts(Exposition& to) {
-  to.family("twinpool_tasks", "counter", "", "Tasks of all stretches of all trials.");
+  to.family("twinpool_tasks", "gauge", "", "Tasks of all stretches of all trials.");
   to.each([&](const std::string& labels, const BackendResult& side) {
     std::uint64_t delivered = 0, failed = 0, lost = 0, wrong = 0;
     for (const Sample& sample : side.samples) {
@@ -79,8 +82,7 @@ void add_counts(Exposition& to) {
       wrong += sample.wrong;
     }
     const auto add = [&](const char* outcome, std::uint64_t count) {
-      to.sample("twinpool_tasks_total", fmt::format("{},outcome=\"{}\"", labels, outcome),
-                std::to_string(count));
+      to.sample("twinpool_tasks", fmt::format("{},outcome=\"{}\"", labels, outcome), std::to_string(count));
     };
     add("delivered", delivered - std::min(delivered, wrong));  // what was wrong was delivered too
     add("failed", failed);
@@ -145,7 +147,7 @@ void add_latency(Exposition& to) {
 
 std::string write_openmetrics(const Report& report) {
   Exposition to(report.results);
-  to.family("twinpool_build", "info", "", "What measured.");
+  to.family("twinpool_build_info", "gauge", "", "What measured.");
   to.sample("twinpool_build_info", fmt::format("version=\"{}\",build_type=\"{}\"", kVersion, kBuildType),
             "1");
   add_counts(to);

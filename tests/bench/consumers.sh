@@ -159,7 +159,7 @@ END
 import sys
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 families = {family.name: family for family in text_string_to_metric_families(open(sys.argv[1]).read())}
-assert set(families) == {"twinpool_build", "twinpool_tasks", "twinpool_throughput", "twinpool_throughput_per_cpu",
+assert set(families) == {"twinpool_build_info", "twinpool_tasks", "twinpool_throughput", "twinpool_throughput_per_cpu",
                          "twinpool_memory_bytes", "twinpool_task_seconds"}, families
 assert families["twinpool_task_seconds"].type == "histogram"
 END

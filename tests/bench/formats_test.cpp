@@ -190,7 +190,7 @@ TEST(OpenMetrics, KeepsFamiliesTogetherAndEnds) {
   const std::string text = write_openmetrics({.results = fixed_results()});
   EXPECT_TRUE(text.ends_with("\n# EOF\n"));
   EXPECT_THAT(
-      text, HasSubstr("twinpool_tasks_total{cell=\"noop/workers:2\",workload=\"noop\",workers=\"2\",backend="
+      text, HasSubstr("twinpool_tasks{cell=\"noop/workers:2\",workload=\"noop\",workers=\"2\",backend="
                       "\"threads\",outcome=\"delivered\"} 10000\n"));
   EXPECT_THAT(text, HasSubstr("le=\"+Inf\"} 40\n"));
   EXPECT_THAT(text, HasSubstr("# UNIT twinpool_memory_bytes bytes\n"));
