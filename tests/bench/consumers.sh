@@ -164,6 +164,51 @@ assert set(families) == {"twinpool_build_info", "twinpool_tasks", "twinpool_thro
 assert families["twinpool_task_seconds"].type == "histogram"
 END
     ;;
+  promtool)
+    need promtool --version
+    promtool check metrics <"$directory/new.prom" >"$directory/promtool.out" 2>&1 || {
+      cat "$directory/promtool.out"
+      exit 1
+    }
+    ;;
+  benchcmp) # of Go's tools; like benchstat it reads golang.org/design/14313-benchmark-format
+    need command -v benchcmp
+    for twin in threads processes; do
+      sed -n "/backend=$twin/!{/^Benchmark/d}; s#/backend=$twin##p; /^Benchmark/!p" "$directory/new.txt" >"$directory/$twin.txt"
+    done
+    benchcmp -best "$directory/threads.txt" "$directory/processes.txt" >"$directory/benchcmp.out"
+    for workload in noop primes; do
+      grep -q "^BenchmarkPool/workload=$workload/workers=2-" "$directory/benchcmp.out" || { cat "$directory/benchcmp.out"; exit 1; }
+    done
+    ;;
+  junitparser)
+    need "$python" -c 'import junitparser'
+    "$python" - "$directory" <<'END'
+import pathlib, sys
+import junitparser
+for path in pathlib.Path(sys.argv[1]).glob("*.xml"):
+    document = junitparser.JUnitXml.fromfile(str(path))
+    cases = [case for suite in document for case in suite]
+    assert cases and len(cases) == document.tests, path
+    assert all(case.name and case.classname for case in cases), path
+END
+    ;;
+  sqlite)
+    need command -v sqlite3
+    for backend in threads processes; do
+      rows=$(sqlite3 :memory: ".import --csv $directory/new.csv samples" \
+        "select count(*) from samples where backend = '$backend' and throughput_tasks_per_s > 0")
+      [ "$rows" -eq 8 ] || { echo "$rows rows of $backend instead of 8"; exit 1; }
+    done
+    ;;
+  cmark)
+    need command -v cmark-gfm
+    for file in "$directory"/*.md; do
+      cmark-gfm --extension table "$file" >"$directory/markdown.html"
+      grep -q '<table>' "$directory/markdown.html" || { echo "$file: no table"; exit 1; }
+      ! grep -q '|' "$directory/markdown.html" || { echo "$file: a row that is in no table"; exit 1; }
+    done
+    ;;
   csv)
     need "$python" -c ''
     "$python" - "$directory/new.csv" <<'END'
