@@ -61,7 +61,7 @@ class ChromeTrace::Group {
     trace_.text_ += ",\n";
     trace_.lines_.push_back({when_ns, offset, trace_.text_.size() - offset});
   }
-  /// Gives: whether the lines fit; if not, they are gone.
+  /// To be called last. Gives: whether the lines fit; if not, they are gone.
   bool keep() {
     if (trace_.text_.size() <= trace_.room_) return true;
     trace_.text_.resize(bytes_);
@@ -136,7 +136,8 @@ class TrialRows {
     const std::string title =
         fmt::format("{} {}", trial_.title, threads() ? "threads" : "processes: " + worker_name(process));
     ChromeTrace::Group group(trace_);
-    if (processes_.insert(process).second) {
+    const bool new_process = !processes_.contains(process);
+    if (new_process) {
       group.add(-1, R"({{"ph":"M","pid":{},"tid":{},"name":"process_name","args":{{"name":{}}}}})",
                 row.process, row.thread, quoted(title));
       group.add(-1,
@@ -146,16 +147,18 @@ class TrialRows {
     group.add(-1, R"({{"ph":"M","pid":{},"tid":{},"name":"thread_name","args":{{"name":{}}}}})", row.process,
               row.thread, quoted(worker_name(thread)));
     row.shown = group.keep();
+    if (row.shown && new_process) processes_.insert(process);
     return row;
   }
   Row row_of_worker(int id) { return threads() ? row_of(trial_.owner, id) : row_of(id, id); }
 
   void write_instant(std::int64_t when_ns, const Row& row, char scope, const char* category,
                      const std::string& title) {
+    if (!row.shown) return;
     ChromeTrace::Group group(trace_);
     group.add(since(when_ns), R"({{"ph":"i","s":"{}","pid":{},"tid":{},"ts":{},"cat":"{}","name":{}}})",
               scope, row.process, row.thread, us(since(when_ns)), category, quoted(title));
-    static_cast<void>(row.shown && group.keep());
+    group.keep();
   }
 
   void write_events() {
@@ -177,6 +180,7 @@ class TrialRows {
   }
 
   void write_counter(std::int64_t when_ns, const char* name, const char* unit, std::uint64_t value) {
+    if (!owner_.shown) return;
     ChromeTrace::Group group(trace_);
     group.add(since(when_ns), R"({{"ph":"C","pid":{},"tid":{},"ts":{},"name":"{}","args":{{"{}":{}}}}})",
               owner_.process, owner_.thread, us(since(when_ns)), name, unit, value);
@@ -284,7 +288,7 @@ class TrialRows {
   Row owner_;
   std::map<int, std::pair<int, int>> workers_;  // by id: number, and which of its number it is
   std::map<std::pair<int, int>, Row> rows_;     // by process and thread
-  std::set<int> processes_;
+  std::set<int> processes_;                     // that have a name
   std::map<int, int> shown_ids_;
 };
 

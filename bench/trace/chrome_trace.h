@@ -15,7 +15,7 @@ inline constexpr std::uint64_t kDefaultTraceBytes = 64 << 20;
 /// The least that a trial's share of the file has to be.
 inline constexpr std::uint64_t kLeastTraceShare = 64 << 10;
 
-/// Traced trials as one file for ui.perfetto.dev and chrome://tracing.
+/// Traced trials as one file for ui.perfetto.dev, in Chrome's trace event format.
 ///
 /// A program of threads is one process with a row a worker; of the process twin each worker is a process, and
 /// a replaced one a process more. All trials begin at 0, so that the twins lie below each other. The file is

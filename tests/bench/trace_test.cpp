@@ -176,6 +176,26 @@ TEST(ChromeTrace, IsNeverLongerThanItsLimitAndCountsWhatIsMissing) {
   EXPECT_EQ(parsed["otherData"]["tasks_left_out"], trace.left_out());
 }
 
+TEST(ChromeTrace, NamesEveryRowThatItShowsHoweverManyThereAre) {
+  constexpr std::uint64_t kLimit = kLeastTraceShare;
+  TrialTrace trial = steady_trial(Backend::kProcesses, 1000);
+  for (std::size_t i = 0; i < trial.tasks.size();
+       ++i) {  // each worker has one task, as where it is recycled at once
+    auto& task = trial.tasks[i];
+    task.process = task.thread = 200 + static_cast<int>(i);
+    trial.events.push_back({.when_ns = task.begun_ns,
+                            .kind = EventKind::kWorkerStarted,
+                            .worker = static_cast<int>(i % 2),
+                            .id = task.process});
+  }
+  ChromeTrace trace(kLimit, 1);
+  trace.add(trial);
+  const std::string text = trace.text();
+  EXPECT_LE(text.size(), kLimit);
+  EXPECT_EQ(trace.shown() + trace.left_out(), 1000u);
+  expect_strict_trace(json::parse(text));
+}
+
 TEST(ChromeTrace, HoldsAsManyTasksAsItPromises) {
   ChromeTrace trace(1 << 20, 1);
   const std::uint32_t tasks = trace.tasks_of_next();
