@@ -209,6 +209,24 @@ END
       ! grep -q '|' "$directory/markdown.html" || { echo "$file: a row that is in no table"; exit 1; }
     done
     ;;
+  who_wins) # the README's table; the stand-in for twinpool renames its results into place, as twinpool does
+    need "$python" -c ''
+    begin='<!-- who-wins: written by scripts/who-wins -->' end='<!-- who-wins: end -->' page=$directory/page.md
+    printf 'before\n%s\nold\n%s\nafter\n' "$begin" "$end" >"$page"
+    printf '#!/bin/sh\nfor path; do :; done\ncp "%s/new.json" "$path.new" && mv "$path.new" "$path"\n' "$directory" \
+      >"$directory/stand-in"
+    chmod +x "$directory/stand-in"
+    "$python" "$root/scripts/who-wins" --twinpool "$directory/stand-in" --max-time 1s --write "$page"
+    for line in before "$begin" "$end" after; do grep -qxF "$line" "$page" || { echo "lost: $line"; exit 1; }; done
+    [ "$(grep -cx old "$page")" -eq 0 ]
+    [ "$(grep -cE '^\| (noop|primes) \|' "$page")" -eq 2 ] || { cat "$page"; exit 1; }
+    printf 'no marks\n' >"$page"
+    code=0
+    "$python" "$root/scripts/who-wins" --from "$directory/new.json" --write "$page" 2>"$directory/who-wins.err" || code=$?
+    [ "$code" -eq 1 ]
+    [ "$(cat "$page")" = 'no marks' ]
+    grep -q 'has no place for the table' "$directory/who-wins.err"
+    ;;
   csv)
     need "$python" -c ''
     "$python" - "$directory/new.csv" <<'END'
