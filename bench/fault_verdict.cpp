@@ -11,8 +11,6 @@
 namespace twinpool::bench {
 namespace {
 
-constexpr std::size_t kTextWidth = 110;
-
 using Summaries = std::vector<const DrillSummary*>;
 
 Summaries select(const std::vector<DrillSummary>& summaries, Backend backend) {
@@ -33,8 +31,7 @@ Summaries with_answer(const Summaries& summaries, Answer answer) {
 
 std::string names_of(const Summaries& summaries) {
   std::vector<std::string_view> names;
-  for (const DrillSummary* summary : summaries)
-    names.push_back(all_faults()[static_cast<std::size_t>(summary->fault)]->name);
+  for (const DrillSummary* summary : summaries) names.push_back(name_of_fault(summary->fault));
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
@@ -54,22 +51,23 @@ std::string count(std::uint64_t least, std::uint64_t most, std::string_view what
 std::string price_of_containment(const Summaries& contained) {
   std::vector<std::pair<double, int>> times;  // with the fault, to name the slowest
   std::uint64_t least = UINT64_MAX, most = 0;
-  int workers = 0;
+  std::uint64_t fewest_workers = UINT64_MAX, most_workers = 0;
   for (const DrillRun* run : runs_of(contained)) {
     if (!run->restored_s) continue;
     times.emplace_back(*run->restored_s, run->fault);
     least = std::min(least, run->lost);
     most = std::max(most, run->lost);
-    workers = std::max(workers, run->workers_lost);
+    const auto workers = static_cast<std::uint64_t>(run->workers_lost);
+    fewest_workers = std::min(fewest_workers, workers);
+    most_workers = std::max(most_workers, workers);
   }
   if (times.empty()) return "The price was the faulty task, and no worker.";
   std::sort(times.begin(), times.end());
-  const auto workers_each = static_cast<std::uint64_t>(workers);
   return fmt::format(
       "A crash cost {} and {}; full strength was back after {} (median of {} crashes; slowest {}, {}).",
-      count(least, most, "task"), count(workers_each, workers_each, "worker"),
+      count(least, most, "task"), count(fewest_workers, most_workers, "worker"),
       print_duration(times[times.size() / 2].first), times.size(), print_duration(times.back().first),
-      all_faults()[static_cast<std::size_t>(times.back().second)]->name);
+      name_of_fault(times.back().second));
 }
 
 std::string price_of_death(const Summaries& died) {
@@ -95,20 +93,28 @@ std::string sentence_for(Backend backend, const Summaries& twin) {
                             : fmt::format(" ({}). {}", names_of(contained), price_of_containment(contained));
   if (const auto died = with_answer(twin, Answer::kProgramDied); !died.empty())
     text += fmt::format(" {} ended the program ({}): {}", died.size(), names_of(died), price_of_death(died));
+  if (const auto tainted = with_answer(twin, Answer::kWorkerTainted); !tainted.empty())
+    text += fmt::format(" {} {} felt by later tasks of the struck worker only ({}).", tainted.size(),
+                        tainted.size() == 1 ? "was" : "were", names_of(tainted));
   if (const auto spread = with_answer(twin, Answer::kSpread); !spread.empty())
     text += fmt::format(" {} cost more than the faulty task ({}).", spread.size(), names_of(spread));
   if (const auto hung = with_answer(twin, Answer::kProgramHung); !hung.empty())
     text += fmt::format(" {} made the program hang ({}).", hung.size(), names_of(hung));
+  if (const auto stuck = with_answer(twin, Answer::kWorkerStuck); !stuck.empty())
+    text += fmt::format(" {} took a worker for good ({}).", stuck.size(), names_of(stuck));
   return text;
 }
 
 /// What the pool's own means did about a stuck worker: "threads: stop() gave up after 200 ms, ...".
 std::string sentence_about_stuck(const std::vector<DrillSummary>& summaries) {
   std::vector<std::string> parts;
+  std::vector<Backend> told;  // one stuck worker is as good as another
   for (const DrillSummary& summary : summaries) {
     const DrillRun& run = *summary.runs.back();
+    if (std::find(told.begin(), told.end(), summary.backend) != told.end()) continue;
     if (summary.answer != Answer::kWorkerStuck || !run.trial.is_object() || !run.trial.contains("stop"))
       continue;
+    told.push_back(summary.backend);
     const auto& stop = run.trial["stop"];
     parts.push_back(
         fmt::format("that of {} returned after {} and {}", name_of(summary.backend),
@@ -118,6 +124,52 @@ std::string sentence_about_stuck(const std::vector<DrillSummary>& summaries) {
   if (parts.empty()) return "";
   return fmt::format("A stuck worker is gone until stop() is called: {}.", fmt::join(parts, "; "));
 }
+
+/// What was left when each run had ended, and where.
+std::string sentence_about_residue(const std::vector<DrillSummary>& summaries) {
+  std::vector<std::string> parts;
+  for (const DrillSummary& summary : summaries) {
+    const std::string left = residue_of(summary);
+    if (left != "none")
+      parts.push_back(
+          fmt::format("{} in {} {}", name_of_fault(summary.fault), name_of(summary.backend), left));
+  }
+  if (parts.empty())
+    return "Nothing was left behind: no process, thread, descriptor, shared memory or core file.";
+  return fmt::format("Left behind: {}.", fmt::join(parts, "; "));
+}
+
+std::string sentences_about_surprises(const std::vector<DrillSummary>& summaries) {
+  std::string text;
+  for (const DrillSummary& summary : summaries) {
+    if (!summary.surprise) continue;
+    const Expectation& expected = fault_at(summary.fault).expected_in(summary.backend);
+    const std::string range = expected.best == expected.worst
+                                  ? std::string(name_of(expected.best))
+                                  : fmt::format("{} to {}", name_of(expected.best), name_of(expected.worst));
+    text += wrap(
+        fmt::format("Surprise: {} in {} was '{}'; expected was '{}', since {}.", name_of_fault(summary.fault),
+                    name_of(summary.backend), name_of(summary.answer), range, expected.why),
+        kFaultTextWidth);
+  }
+  if (text.empty() && !summaries.empty()) text = "Every answer was as expected.\n";
+  return text;
+}
+
+std::string sentences_about_absences(const DrillResults& results) {
+  std::string text;
+  for (const int fault : results.options.faults) {
+    for (const Backend backend : results.options.backends) {
+      const std::string why = find_absence(results, fault, backend);
+      if (!why.empty())
+        text +=
+            wrap(fmt::format("{} in {}: {}.", name_of_fault(fault), name_of(backend), why), kFaultTextWidth);
+    }
+  }
+  return text;
+}
+
+}  // namespace
 
 std::string wrap(std::string_view text, std::size_t width) {
   std::string wrapped;
@@ -136,16 +188,16 @@ std::string wrap(std::string_view text, std::size_t width) {
   return wrapped.empty() ? wrapped : wrapped + "\n";
 }
 
-}  // namespace
-
 std::string print_verdict(const DrillResults& results) {
   const auto summaries = summarise(results);
   std::string text;
   for (const Backend backend : results.options.backends) {
     const auto twin = select(summaries, backend);
-    if (!twin.empty()) text += wrap(sentence_for(backend, twin), kTextWidth);
+    if (!twin.empty()) text += wrap(sentence_for(backend, twin), kFaultTextWidth);
   }
-  text += wrap(sentence_about_stuck(summaries), kTextWidth);
+  text += wrap(sentence_about_stuck(summaries), kFaultTextWidth);
+  if (!summaries.empty()) text += wrap(sentence_about_residue(summaries), kFaultTextWidth);
+  text += sentences_about_surprises(summaries) + sentences_about_absences(results);
   std::uint64_t wrong = 0;
   for (const DrillRun& run : results.runs) wrong += run.wrong;
   if (wrong != 0) text += fmt::format("{} of the delivered results were wrong.\n", wrong);

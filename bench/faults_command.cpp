@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/faults_command.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -20,6 +20,7 @@
 #include "bench/machine_card.h"
 #include "bench/nearest_name.h"
 #include "bench/option_readers.h"
+#include "bench/rate_drill.h"
 #include "bench/reporters/json.h"
 #include "bench/reporters/output_file.h"
 #include "bench/reporters/terminal.h"
@@ -33,8 +34,8 @@ namespace twinpool::bench {
 namespace {
 
 constexpr int kFaultsSchemaVersion = 1;
-/// Wide enough for both twins side by side.
-constexpr std::size_t kWidthOfFiles = 240;
+constexpr std::size_t kWidthOfFiles = 100;
+constexpr std::string_view kAllFaults = "all";
 
 std::uint64_t read_seed(const std::string& text) {
   std::uint64_t seed = 0;
@@ -44,15 +45,68 @@ std::uint64_t read_seed(const std::string& text) {
   return seed;
 }
 
-std::vector<int> read_faults(const std::vector<std::string>& names) {
+/// Those of the standard set, or all, that so many workers can show.
+std::vector<int> choose_faults(bool all, int workers) {
   std::vector<int> chosen;
-  for (const std::string& name : names.empty() ? fault_names() : names) {
+  for (int fault = 0; const Fault* candidate : all_faults()) {
+    if ((all || candidate->standard) && candidate->tasks <= workers) chosen.push_back(fault);
+    ++fault;
+  }
+  return chosen;
+}
+
+std::vector<int> read_faults(const std::vector<std::string>& names, int workers) {
+  if (names.empty()) return choose_faults(false, workers);
+  std::vector<int> chosen;
+  const auto add = [&](int fault) {
+    if (std::find(chosen.begin(), chosen.end(), fault) == chosen.end()) chosen.push_back(fault);
+  };
+  for (const std::string& name : names) {
+    if (name == kAllFaults) {
+      for (const int fault : choose_faults(true, workers)) add(fault);
+      continue;
+    }
     const int fault = find_fault(name);
     if (fault < 0)
       throw UsageError(fmt::format("unknown fault '{}'{}", name, suggest_name(name, fault_names())));
-    if (std::find(chosen.begin(), chosen.end(), fault) == chosen.end()) chosen.push_back(fault);
+    if (fault_at(fault).tasks > workers)
+      throw UsageError(fmt::format("fault '{}' needs --workers {} or more", name, fault_at(fault).tasks));
+    add(fault);
   }
   return chosen;
+}
+
+std::chrono::nanoseconds read_time(std::string_view flag, const std::string& text,
+                                   std::chrono::nanoseconds least, std::chrono::nanoseconds most) {
+  const auto time = parse_duration(flag, text);
+  if (!time) throw UsageError(time.error);
+  if (*time < least || *time > most)
+    throw UsageError(fmt::format("{} must be from {} to {}, not {}", flag, print_duration(least),
+                                 print_duration(most), text));
+  return *time;
+}
+
+/// --rate: tasks per second of an open loop.
+double read_load_rate(const FaultsOptions& typed) {
+  if (!typed.every.empty()) throw UsageError("--rate is for single faults; --every keeps all workers busy");
+  const auto rate = parse_rate("--rate", typed.rate);
+  if (!rate) throw UsageError(rate.error);
+  if (*rate < kLowestRate || *rate > kHighestRate)
+    throw UsageError(fmt::format("--rate must be from {:.0f} to {:.0f} tasks/s, not {}", kLowestRate,
+                                 kHighestRate, typed.rate));
+  return *rate;
+}
+
+/// --every and --duration, which are nothing without each other.
+void read_rate(const FaultsOptions& typed, DrillOptions& options) {
+  if (typed.every.empty() && typed.duration.empty()) return;
+  if (typed.every.empty()) throw UsageError("--duration needs --every N: each Nth task goes wrong");
+  if (!typed.tasks.empty()) throw UsageError("--every runs for --duration, not for a number of --tasks");
+  if (typed.faults.empty()) throw UsageError("--every needs --fault: which one strikes");
+  options.every = read_count("--every", typed.every, kShortestEvery, kMostDrillTasks);
+  options.duration = typed.duration.empty() ? kDefaultRateDuration
+                                            : read_time("--duration", typed.duration, kShortestRateDuration,
+                                                        kLongestRateDuration);
 }
 
 /// One line, redrawn on a terminal, else one a run.
@@ -65,15 +119,22 @@ class DrillProgress {
     if (wanted_ && redrawn_) fmt::print(stderr, "\r\x1b[K");
   }
   void show(const DrillRun& run, std::size_t done, std::size_t total) {
+    print(run.fault, run.backend, run.skipped.empty() ? name_of(judge(run)) : "skipped", done, total);
+  }
+  void show(const RateRun& run, std::size_t done, std::size_t total) {
+    const std::string what = run.every == 0 ? "no faults" : fmt::format("{} faults", run.fired);
+    print(run.fault, run.backend, fmt::format("{}, {} tasks delivered", what, run.delivered), done, total);
+  }
+
+ private:
+  void print(int fault, Backend backend, std::string_view what, std::size_t done, std::size_t total) {
     if (!wanted_) return;
     const std::string line = fmt::format("[{:>{}}/{}] {} in {}: {}", done, std::to_string(total).size(),
-                                         total, all_faults()[static_cast<std::size_t>(run.fault)]->name,
-                                         name_of(run.backend), name_of(judge(run)));
+                                         total, name_of_fault(fault), name_of(backend), what);
     fmt::print(stderr, "{}{}{}", redrawn_ ? "\r\x1b[K" : "", line, redrawn_ ? "" : "\n");
     std::fflush(stderr);
   }
 
- private:
   const bool wanted_;
   const bool redrawn_;
 };
@@ -113,7 +174,8 @@ std::vector<FaultsOutput> open_outputs(const FaultsFlags& flags) {
   std::vector<FaultsOutput> outputs;
   if (!flags.json.empty()) outputs.push_back({"json", open_output("--json", flags.json)});
   for (const std::string& path : flags.out)
-    outputs.push_back({choose_summary_format("a fault drill", path, flags.format), open_output("--out", path)});
+    outputs.push_back(
+        {choose_summary_format("a fault drill", path, flags.format), open_output("--out", path)});
   return outputs;
 }
 
@@ -122,6 +184,18 @@ std::string write(std::string_view format, const DrillResults& results) {
   if (format == "markdown") return write_faults_markdown(results);
   if (format == "junit") return write_faults_junit(results);
   return make_document(results);
+}
+
+std::string head_of(const DrillResults& results) {
+  const DrillOptions& options = results.options;
+  const std::string load =
+      options.every == 0
+          ? fmt::format("{} tasks of about 1 ms{}", options.tasks,
+                        options.rate_tasks_per_s > 0 ? " at " + print_rate(options.rate_tasks_per_s) : "")
+          : fmt::format("tasks of about 1 ms for {}, one in {} goes wrong", print_duration(options.duration),
+                        options.every);
+  return fmt::format("twinpool {}  {} workers  {}  {} run{} of each fault  seed {}", kVersion,
+                     options.workers, load, options.repeats, options.repeats == 1 ? "" : "s", options.seed);
 }
 
 void report(const DrillResults& results, const FaultsFlags& flags, ColorChoice colour,
@@ -134,46 +208,56 @@ void report(const DrillResults& results, const FaultsFlags& flags, ColorChoice c
   const TextStyle style = detect_style(out, colour, flags.ascii);
   const std::size_t width =
       isatty(fileno(out)) != 0 ? static_cast<std::size_t>(width_of(out)) : kWidthOfFiles;
-  const DrillOptions& options = results.options;
-  std::string text = fmt::format(
-      "twinpool {}  {} workers  {} tasks of about 1 ms  {} run{} of each fault  seed {}\n\n", kVersion,
-      options.workers, options.tasks, options.repeats, options.repeats == 1 ? "" : "s", options.seed);
-  if (!results.runs.empty() && !flags.quiet) text += print_table(results, style, width) + "\n";
-  text += print_verdict(results);
+  std::string text = head_of(results) + "\n\n";
+  if (results.options.every != 0) {
+    if (!results.rates.empty() && !flags.quiet) text += print_rate_table(results) + "\n";
+    text += print_rate_verdict(results);
+  } else {
+    if (!results.runs.empty() && !flags.quiet) text += print_table(results, style, width) + "\n";
+    text += print_verdict(results);
+  }
   text += trace.describe();
   fmt::print(out, "{}", spell(style, std::move(text)));
   for (const FaultsOutput& output : outputs) output.file->commit(write(output.format, results));
   trace.commit();
 }
 
-int exit_code_of(const DrillResults& results, int signal) {
-  if (results.interrupted) return kExitSignal + signal;
-  for (const DrillRun& run : results.runs) {
+/// The first run whose figures cannot be true, and why.
+template <typename Run>
+int find_mistake(const std::vector<Run>& runs) {
+  for (const Run& run : runs) {
     if (run.wrong != 0) return kExitWrong;
   }
-  for (const DrillRun& run : results.runs) {
-    if (!run.imbalance.empty()) {
-      fmt::print(stderr, "twinpool: {} in {}: {}\n", all_faults()[static_cast<std::size_t>(run.fault)]->name,
-                 name_of(run.backend), run.imbalance);
-      return kExitInternal;
-    }
+  for (const Run& run : runs) {
+    if (run.imbalance.empty()) continue;
+    fmt::print(stderr, "twinpool: {} in {}: {}\n", name_of_fault(run.fault), name_of(run.backend),
+               run.imbalance);
+    return kExitInternal;
   }
   return kExitOk;
+}
+
+int exit_code_of(const DrillResults& results, int signal) {
+  if (results.interrupted) return kExitSignal + signal;
+  return std::max(find_mistake(results.runs), find_mistake(results.rates));
 }
 
 int run_faults(const FaultsFlags& flags) {
   const ColorChoice colour = read_color(flags.color);
   DrillOptions options = plan_drills(flags.options, usable_cpus());
+  if (options.every != 0 && !flags.trace.path.empty())
+    throw UsageError("--trace is for single faults, not for --every");
   const auto outputs = open_outputs(flags);
-  TraceOutput trace(flags.trace, options.faults.size() * options.backends.size());
+  TraceOutput trace(flags.trace, count_pairs(options));
   options.trace = trace.trace();
   Interrupt interrupt;
   DrillResults results;
   try {
     DrillProgress progress(!flags.quiet && !flags.no_progress);
-    results = run_drills(options, [&](const DrillRun& run, std::size_t done, std::size_t total) {
+    const auto show = [&](const auto& run, std::size_t done, std::size_t total) {
       progress.show(run, done, total);
-    });
+    };
+    results = options.every == 0 ? run_drills(options, show) : run_rates(options, show);
   } catch (const DrillFailure& failure) {
     throw CommandError(failure.unfit ? kExitUnfit : kExitInternal, failure.what());
   }
@@ -184,8 +268,9 @@ int run_faults(const FaultsFlags& flags) {
 std::function<int()> set_up(CLI::App& app) {
   const auto flags = std::make_shared<FaultsFlags>();
   FaultsOptions& options = flags->options;
-  app.add_option("--fault", options.faults,
-                 fmt::format("Which faults (all): {}", fmt::join(fault_names(), ", ")))
+  app.add_option(
+         "--fault", options.faults,
+         fmt::format("Which faults (a standard set; 'all' for all): {}", fmt::join(fault_names(), ", ")))
       ->type_name("NAME...")
       ->delimiter(',');
   app.add_option("--backend", options.backend, "threads, processes or both (both)")->type_name("NAME");
@@ -196,8 +281,23 @@ std::function<int()> set_up(CLI::App& app) {
          fmt::format("Tasks of each run, of about 1 ms; one of them goes wrong ({})", kDefaultDrillTasks))
       ->type_name("N");
   app.add_option("--repeat", options.repeats,
-                 fmt::format("Runs of each fault in each twin ({})", kDefaultRepeats))
+                 fmt::format("Runs of each fault in each twin ({}; {} with --every)", kDefaultRepeats,
+                             kDefaultRateRepeats))
       ->type_name("R");
+  app.add_option("--every", options.every,
+                 "Instead of single faults: each Nth task goes wrong under steady load, and none for "
+                 "comparison")
+      ->type_name("N");
+  app.add_option("--duration", options.duration,
+                 fmt::format("How long each run of --every takes ({})", print_duration(kDefaultRateDuration)))
+      ->type_name("TIME");
+  app.add_option("--rate", options.rate,
+                 "Tasks per second that are due whatever becomes of them (none: a window is kept full)")
+      ->type_name("R");
+  app.add_option(
+         "--run-limit", options.run_limit,
+         "Longest time that a task may run (none): ends tasks that hang, where a worker can be killed")
+      ->type_name("TIME");
   app.add_option("--seed", options.seed, "Decides when the fault strikes (42)")->type_name("N");
   app.add_option("--json", flags->json, "Write every run to this file; - is standard output")
       ->type_name("FILE");
@@ -219,18 +319,23 @@ std::function<int()> set_up(CLI::App& app) {
 
 DrillOptions plan_drills(const FaultsOptions& typed, int usable_cpus) {
   DrillOptions options;
-  options.faults = read_faults(typed.faults);
   options.backends = read_backends(typed.backend);
   options.workers = typed.workers.empty()
                         ? std::clamp(usable_cpus, 2, 4)
                         : static_cast<int>(read_count("--workers", typed.workers, 1, kMaxWorkers));
+  options.faults = read_faults(typed.faults, options.workers);
+  read_rate(typed, options);
+  if (!typed.rate.empty()) options.rate_tasks_per_s = read_load_rate(typed);
+  if (!typed.run_limit.empty())
+    options.run_limit = read_time("--run-limit", typed.run_limit, kShortestRunLimit, kLongestRunLimit);
   if (typed.tasks.empty()) {
     options.tasks = kDefaultDrillTasks;
   } else {
     options.tasks = read_count("--tasks", typed.tasks, kFewestDrillTasks, kMostDrillTasks);
   }
-  options.repeats = static_cast<int>(
-      typed.repeats.empty() ? kDefaultRepeats : read_count("--repeat", typed.repeats, 1, kMostRepeats));
+  options.repeats =
+      static_cast<int>(typed.repeats.empty() ? (options.every == 0 ? kDefaultRepeats : kDefaultRateRepeats)
+                                             : read_count("--repeat", typed.repeats, 1, kMostRepeats));
   if (!typed.seed.empty()) options.seed = read_seed(typed.seed);
   return options;
 }
@@ -238,13 +343,16 @@ DrillOptions plan_drills(const FaultsOptions& typed, int usable_cpus) {
 constinit const Command kFaultsCommand{
     "faults", "Lets tasks go wrong on purpose in each twin, and says what each fault costs",
     "Examples:\n"
-    "  twinpool faults                                all faults in both twins\n"
+    "  twinpool faults                                a standard set of faults in both twins\n"
+    "  twinpool faults --fault all                    every fault\n"
     "  twinpool faults --fault segv --fault kill      two of them\n"
+    "  twinpool faults --fault segv --every 1000 --duration 10s\n"
     "  twinpool faults --backend threads --repeat 20 --json faults.json\n"
     "Answers: contained (nothing but the faulty task was lost and the pool has its "
-    "full strength), worker stuck,\n"
-    "spread (other tasks suffered, or the pool stayed weaker), program died, "
-    "program hung (killed at the deadline).\n"
+    "full strength), worker tainted\n"
+    "(later tasks of the struck worker felt it), worker stuck, spread (other tasks suffered, or the pool "
+    "stayed "
+    "weaker),\nprogram died, program hung (it stood still, or was killed at the deadline).\n"
     "Ends with 0 when the drill ran, whatever crashed in it.",
     set_up};
 

@@ -55,10 +55,18 @@ void list_backends() {
   fmt::print("{}", table.str());
 }
 
+std::string expectation_of(const Expectation& expected) {
+  if (!expected.applies) return "does not apply";
+  if (expected.best == expected.worst) return std::string(name_of(expected.best));
+  return fmt::format("{} to {}", name_of(expected.best), name_of(expected.worst));
+}
+
 void list_faults() {
-  TextTable table({Align::kLeft, Align::kLeft});
-  table.add({"fault", "what the task does"});
-  for (const Fault* fault : all_faults()) table.add({std::string(fault->name), std::string(fault->sentence)});
+  TextTable table({Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft});
+  table.add({"fault (*: standard)", "expected of threads", "expected of processes", "what the task does"});
+  for (const Fault* fault : all_faults())
+    table.add({fmt::format("{}{}", fault->name, fault->standard ? " *" : ""), expectation_of(fault->threads),
+               expectation_of(fault->processes), std::string(fault->sentence)});
   fmt::print("{}", table.str());
 }
 

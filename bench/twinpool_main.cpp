@@ -11,6 +11,7 @@
 #include "bench/diff_command.h"
 #include "bench/doctor_command.h"
 #include "bench/faults/fault_trial.h"
+#include "bench/faults/rate_trial.h"
 #include "bench/faults_command.h"
 #include "bench/list_command.h"
 #include "bench/plugin.h"
@@ -28,7 +29,7 @@ int twinpool_main(int argc, char** argv, const WorkloadTable* own) {
     std::fprintf(stderr, "twinpool: the workloads of this program cannot be used: %s\n", error.what());
     return kExitUsage;
   }
-  static constexpr TrialKind kTrials[] = {kRoundTrial, kMemoryTrial, kTraceTrial, kFaultTrial, kLoadTrial};
+  static constexpr TrialKind kTrials[] = {kRoundTrial, kMemoryTrial, kTraceTrial, kFaultTrial, kRateTrial, kLoadTrial};
   if (argc > 1 && argv[1] == kTrialCommand) return trial_main(kTrials, argc, argv);
   std::setlocale(LC_CTYPE, "");  // only to learn whether the terminal reads UTF-8; numbers keep their point
   const Command commands[] = {kBenchCommand, kFaultsCommand, kDiffCommand,

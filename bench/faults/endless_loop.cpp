@@ -6,7 +6,7 @@
 namespace twinpool::bench {
 namespace {
 
-void strike() {
+void strike(const Scene& /*scene*/) {
   volatile std::uint64_t rounds = 0;
   while (true) rounds = rounds + 1;
 }
@@ -14,6 +14,15 @@ void strike() {
 }  // namespace
 
 /// Burns a CPU and asks nobody: no cancellation request, no stop token reaches it.
-const Fault kEndlessLoop{"endless-loop", "loops for ever", false, strike};
+constinit const Fault kEndlessLoop{
+    .name = "endless-loop",
+    .sentence = "loops for ever",
+    .ending = Ending::kNever,
+    .strike = strike,
+    .threads = expect(Answer::kWorkerStuck, "a thread cannot be ended from outside"),
+    .processes =
+        expect(Answer::kWorkerStuck, "a worker is killed only when a limit was set; stop() kills it"),
+    .hangs = true,
+    .standard = true};
 
 }  // namespace twinpool::bench

@@ -7,7 +7,7 @@
 namespace twinpool::bench {
 namespace {
 
-void strike() {
+void strike(const Scene& /*scene*/) {
   kill(getpid(), SIGKILL);
   while (true) pause();  // the signal is already on its way
 }
@@ -15,6 +15,13 @@ void strike() {
 }  // namespace
 
 /// What the kernel's OOM killer does to whoever holds the memory: nothing can be caught or cleaned up.
-const Fault kKill{"kill", "sends SIGKILL to its own process", true, strike};
+constinit const Fault kKill{
+    .name = "kill",
+    .sentence = "sends SIGKILL to its own process",
+    .strike = strike,
+    .threads = expect(Answer::kProgramDied, "SIGKILL is for processes, and threads live in one"),
+    .processes =
+        expect(Answer::kContained, "the process that ends is one worker, and it holds no lock of the pool"),
+    .standard = true};
 
 }  // namespace twinpool::bench

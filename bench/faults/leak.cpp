@@ -52,7 +52,7 @@ void leak() noexcept {
   }
 }
 
-void strike() {
+void strike(const Scene& /*scene*/) {
   limit_memory();
   leak();
 }
@@ -67,6 +67,12 @@ void strike() {
 /// happens to be - most often in code that cannot fail - or by the OOM killer. So the allocation that meets
 /// the limit is in a noexcept function, and the exception becomes std::terminate: SIGABRT. A bad_alloc that
 /// does reach the task's boundary is an exception like any other, and `throw` shows what becomes of those.
-const Fault kLeak{"leak", "allocates until a memory limit of 64 MiB is met", true, strike};
+constinit const Fault kLeak{
+    .name = "leak",
+    .sentence = "allocates until a memory limit of 64 MiB is met",
+    .strike = strike,
+    .threads = expect(Answer::kProgramDied, "the limit is the process's, and all threads share it"),
+    .processes = expect(Answer::kContained, "each worker has a limit of its own, and dies alone"),
+    .standard = true};
 
 }  // namespace twinpool::bench

@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdint>
-
 #include "bench/faults/fault.h"
 
 namespace twinpool::bench {
 namespace {
 
-/// Where nothing is ever mapped, as a member of an object at null; volatile, or the compiler would see
-/// through it.
-volatile std::uintptr_t nowhere = 64;
-
-__attribute__((no_sanitize("undefined", "address"))) void strike() {
-  *reinterpret_cast<volatile int*>(nowhere) = 1;
-}
+void strike(const Scene& /*scene*/) { write_through_null(); }
 
 }  // namespace
 
-const Fault kSegv{"segv", "writes through a null pointer", true, strike};
+constinit const Fault kSegv{
+    .name = "segv",
+    .sentence = "writes through a null pointer",
+    .strike = strike,
+    .threads = expect(Answer::kProgramDied, "a fatal signal ends the process, and threads live in one"),
+    .processes = expect(Answer::kContained, "the process that ends is one worker"),
+    .standard = true};
 
 }  // namespace twinpool::bench

@@ -16,12 +16,17 @@ __attribute__((noinline)) int descend(int depth) {
   return descend(depth + 1) + frame[depth % 512];
 }
 
-void strike() { static_cast<void>(descend(0)); }
+void strike(const Scene& /*scene*/) { static_cast<void>(descend(0)); }
 
 }  // namespace
 
 /// Touches every page of the stack on its way to the guard page. The trial bounds the stack where the user
 /// has not.
-const Fault kStackOverflow{"stack-overflow", "recurses until its stack is used up", true, strike};
+constinit const Fault kStackOverflow{
+    .name = "stack-overflow",
+    .sentence = "recurses until its stack is used up",
+    .strike = strike,
+    .threads = expect(Answer::kProgramDied, "the guard page gives SIGSEGV, and threads live in one process"),
+    .processes = expect(Answer::kContained, "the process that ends is one worker")};
 
 }  // namespace twinpool::bench

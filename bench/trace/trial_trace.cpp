@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "bench/meters/memory.h"
+#include "bench/standstill.h"
 
 namespace twinpool::bench {
 namespace {
@@ -81,6 +82,7 @@ TrialTrace read_trace(const SharedTrace& shared, std::int64_t begin_ns, std::int
 
 TrialTrace watch_trial(Trial& trial, const SharedTrace& shared) {
   std::vector<TrialTrace::Memory> memory;
+  Standstill standstill(trial);
   while (true) {
     const auto mark = trial.wait_for_mark(Clock::now() + kMemoryPeriod);
     // Before that it may still be the driver's fork, with the driver's memory.
@@ -90,6 +92,7 @@ TrialTrace watch_trial(Trial& trial, const SharedTrace& shared) {
       const std::uint64_t own = shared.used_bytes();
       if (use.pss_bytes > own) memory.push_back({when, use.pss_bytes - own});
     }
+    standstill.look();
     if (mark)
       trial.resume();
     else if (trial.wait_until(Clock::now()))

@@ -55,8 +55,8 @@ struct TrialTrace {
   std::optional<Strike> strike = {};
 };
 
-/// Waits for the end of a trial that records into `shared`, and lets it go on at each mark. Looks at its
-/// memory meanwhile, which holds its processes up for a moment each time.
+/// Waits for the end of a trial that records into `shared`, and lets it go on at each mark; kills it when it
+/// stands still. Looks at its memory meanwhile, which holds its processes up for a moment each time.
 ///
 /// Gives: what it showed, without `title`, `backend` and `strike`. Records that make no sense are left out.
 [[nodiscard]] TrialTrace watch_trial(Trial& trial, const SharedTrace& shared);

@@ -26,6 +26,8 @@ case $consumer in
     "$twinpool" diff base.json new.json --fail-if 'problems>0' --out diff.json --out diff.xml --out diff.md --out diff.csv
     "$twinpool" faults --fault throw --repeat 1 --tasks 20 --workers 2 --quiet --json faults.json --out faults.xml \
       --out faults.csv --out faults.md
+    "$twinpool" faults --fault segv --every 20 --duration 100ms --workers 2 --quiet --json rates.json --out rates.xml \
+      --out rates.csv --out rates.md
     "$twinpool" faults --fault segv --repeat 1 --tasks 40 --workers 2 --quiet --trace faults.trace.json
     ;;
   json)
@@ -38,13 +40,13 @@ case $consumer in
 import copy, json, pathlib, sys
 import jsonschema
 validator = jsonschema.Draft7Validator(json.load(open(sys.argv[1])))
-results = {name: json.load(open(pathlib.Path(sys.argv[2]) / (name + ".json"))) for name in ("base", "new", "diff", "faults")}
+results = {name: json.load(open(pathlib.Path(sys.argv[2]) / (name + ".json"))) for name in ("base", "new", "diff", "faults", "rates")}
 for name, document in results.items():
     for error in validator.iter_errors(document):
         sys.exit(f"{name}.json: {list(error.absolute_path)}: {error.message[:200]}")
 # A schema that takes everything would prove nothing.
-def spoilt(change):
-    document = copy.deepcopy(results["new"])
+def spoilt(change, of="new"):
+    document = copy.deepcopy(results[of])
     change(document)
     return not validator.is_valid(document)
 sample = lambda document: document["cells"][0]["backends"][0]["samples"][0]
@@ -54,6 +56,9 @@ assert spoilt(lambda document: sample(document).update(wall_s=None))
 assert spoilt(lambda document: sample(document).update(checksum="xyz"))
 assert spoilt(lambda document: document["cells"][0]["processes_over_threads"]["throughput"].update(low=0.5, high=None))
 assert spoilt(lambda document: document["comparison"]["gates"][0].update(answer="perhaps"))
+assert spoilt(lambda document: document["runs"][0].update(answer="perhaps"), of="faults")
+assert spoilt(lambda document: document["runs"][0].pop("residue"), of="faults")
+assert spoilt(lambda document: document["rates"][0].update(lost=-1), of="rates")
 END
     ;;
   trace) # the schema, and what the viewers need beyond it: every arrow has both ends, and time goes forward
@@ -229,11 +234,14 @@ END
     ;;
   csv)
     need "$python" -c ''
-    "$python" - "$directory/new.csv" <<'END'
+    "$python" - "$directory/new.csv" "$directory/faults.csv" "$directory/rates.csv" <<'END'
 import csv, sys
 rows = list(csv.DictReader(open(sys.argv[1])))
 assert len(rows) == 2 * 2 * 4, len(rows)
 assert all(float(row["throughput_tasks_per_s"]) > 0 and None not in row.values() and None not in row for row in rows)
+faults, rates = (list(csv.DictReader(open(path))) for path in sys.argv[2:])
+assert len(faults) == 2 and len(rates) == 4, (len(faults), len(rates))
+assert all(None not in row.values() and None not in row for row in faults + rates)
 END
     ;;
   *)
