@@ -73,6 +73,7 @@ int run(std::span<const Command> commands, int argc, const char* const* argv) {
       "6 undecided with --strict, 130 interrupted.\n"
       "Try: twinpool bench, or twinpool COMMAND --help");
   app.allow_extras();
+  app.require_subcommand(0, 1);  // after the first, a command's name is an argument: `list faults`
   std::vector<std::function<int()>> bodies;
   std::vector<CLI::App*> parsers;
   for (const Command& command : commands) {

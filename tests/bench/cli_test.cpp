@@ -103,6 +103,14 @@ TEST(Cli, ListsOneKindAlone) {
   EXPECT_THAT(run.out(), Not(HasSubstr("primes")));
 }
 
+TEST(Cli, TakesACommandsNameAfterAnotherCommandAsAnArgument) {
+  CommandRun run({"list", "faults"});
+  EXPECT_EQ(run.code(), 0);
+  EXPECT_THAT(run.out(), HasSubstr("expected of processes"));
+  EXPECT_THAT(run.out(), HasSubstr("stray-write-shared *"));
+  EXPECT_THAT(run.error(), IsEmpty());
+}
+
 TEST(Cli, ListsStrategiesWithTheirRules) {
   CommandRun run({"list", "strategies"});
   EXPECT_EQ(run.code(), 0);
