@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <iterator>
 #include <sstream>
 #include <stdexcept>
 #include <system_error>
@@ -17,7 +18,7 @@ extern char** environ;
 
 namespace twinpool::bench::peers {
 
-PythonPool::PythonPool(const std::string& script, const std::string& which, int workers) {
+PythonPool::PythonPool(const std::string& script, const std::string& which, int workers, int owner_mib) {
   int orders[2];
   int answers[2];
   if (::pipe2(orders, O_CLOEXEC) != 0 || ::pipe2(answers, O_CLOEXEC) != 0) {
@@ -28,7 +29,8 @@ PythonPool::PythonPool(const std::string& script, const std::string& which, int 
   ::posix_spawn_file_actions_adddup2(&actions, orders[0], STDIN_FILENO);
   ::posix_spawn_file_actions_adddup2(&actions, answers[1], STDOUT_FILENO);
   const std::string number = std::to_string(workers);
-  const char* const words[] = {"python3", script.c_str(), which.c_str(), number.c_str(), nullptr};
+  const std::string ballast = std::to_string(owner_mib);
+  const char* const words[] = {"python3", script.c_str(), which.c_str(), number.c_str(), ballast.c_str(), nullptr};
   const int error =
       ::posix_spawnp(&pid_, words[0], &actions, nullptr, const_cast<char* const*>(words), environ);
   ::posix_spawn_file_actions_destroy(&actions);
@@ -75,6 +77,15 @@ void PythonPool::round_trips(std::span<std::uint32_t> ns) {
 
 double PythonPool::move(const std::string& how, std::size_t bytes, std::size_t rounds) {
   return std::stod(ask(how + ' ' + std::to_string(bytes) + ' ' + std::to_string(rounds)));
+}
+
+std::vector<double> PythonPool::born() { return ask_numbers("born"); }
+
+std::vector<double> PythonPool::crash(int times) { return ask_numbers("crash " + std::to_string(times)); }
+
+std::vector<double> PythonPool::ask_numbers(const std::string& order) {
+  std::istringstream answer(ask(order));
+  return {std::istream_iterator<double>(answer), {}};
 }
 
 }  // namespace twinpool::bench::peers

@@ -2,13 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs one of Python's process pools for scripts/peers.
 
-    python_pools.py executor|pool WORKERS
+    python_pools.py executor|pool WORKERS [MIB]    with so much touched memory in the program that owns the pool
 
-Orders come one a line: "window TASKS WINDOW SUBMITTERS", "trips N", "send BYTES ROUNDS", "fetch BYTES ROUNDS". Each is answered by one
-line: "ok " and the seconds, or the nanoseconds of each trip.
+Orders come one a line: "window TASKS WINDOW SUBMITTERS", "trips N", "send BYTES ROUNDS", "fetch BYTES ROUNDS", "born",
+"crash TIMES". Each is answered by one line: "ok " and the seconds, or the nanoseconds of each trip, of construction and first
+result, or of crash to settled (-1: never) and to the next result, one pair a crash.
 """
 import concurrent.futures
+import mmap
 import multiprocessing
+import os
+import signal
+import struct
 import sys
 import threading
 import time
@@ -23,7 +28,6 @@ def submit_of(which, workers):
     context = multiprocessing.get_context("fork")
     if which == "executor":
         executor = concurrent.futures.ProcessPoolExecutor(workers, mp_context=context)
-        executor.submit(give_back, 0).result()
         return executor.submit, lambda future: future.result(), executor.shutdown
     pool = context.Pool(workers)
     return (lambda function, value: pool.apply_async(function, (value,))), lambda result: result.get(), pool.terminate
@@ -84,17 +88,62 @@ def fetch(submit, wait, size, rounds):
     return time.perf_counter() - begin
 
 
+fired_ns = mmap.mmap(-1, 8)  # shared with the workers
+
+
+def die(_):
+    struct.pack_into("q", fired_ns, 0, time.monotonic_ns())
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def since_fired():
+    return time.monotonic_ns() - struct.unpack_from("q", fired_ns)[0]
+
+
+def crash(which, times):
+    """A pool of one worker, so that the next result is its replacement's. An executor has none: it is made anew."""
+    answers = []
+    submit, wait, end = submit_of(which, 1)
+    for i in range(times):
+        assert wait(submit(give_back, i)) == i
+        fatal = submit(die, 0)
+        settled = -1
+        if which == "executor":
+            try:
+                wait(fatal)
+            except concurrent.futures.process.BrokenProcessPool:
+                settled = since_fired()
+            submit, wait, end = submit_of(which, 1)
+        assert wait(submit(give_back, i)) == i
+        answers += [settled, since_fired()]
+    end()
+    return " ".join(map(str, answers))
+
+
 def main():
     which, workers = sys.argv[1], int(sys.argv[2])
+    ballast = b"\1" * (int(sys.argv[3]) << 20 if len(sys.argv) > 3 else 0)
+    begin = time.perf_counter_ns()
     submit, wait, end = submit_of(which, workers)
-    orders = {"window": windowed, "trips": trips, "send": send, "fetch": fetch}
+    constructed = time.perf_counter_ns() - begin
+    assert wait(submit(give_back, 0)) == 0
+    first_result = time.perf_counter_ns() - begin
+    orders = {
+        "window": lambda *numbers: windowed(submit, wait, *numbers),
+        "trips": lambda *numbers: trips(submit, wait, *numbers),
+        "send": lambda *numbers: send(submit, wait, *numbers),
+        "fetch": lambda *numbers: fetch(submit, wait, *numbers),
+        "born": lambda: f"{constructed} {first_result}",
+        "crash": lambda times: crash(which, times),
+    }
     for line in sys.stdin:
         name, *numbers = line.split()
         try:
-            print("ok", orders[name](submit, wait, *map(int, numbers)), flush=True)
+            print("ok", orders[name](*map(int, numbers)), flush=True)
         except Exception as error:  # the asker says what went wrong
             print("failed:", repr(error), flush=True)
     end()
+    del ballast
 
 
 if __name__ == "__main__":

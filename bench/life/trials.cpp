@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/life/trials.h"
+
+#include <chrono>
+#include <stdexcept>
+
+namespace twinpool::bench::life {
+
+std::int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
+}
+
+PoolOptions options_of(int workers) {
+  PoolOptions options;
+  options.workers = workers;
+  return options;
+}
+
+Samples run_trial(const std::string& kind, const nlohmann::json& spec,
+                  const std::function<void(Trial&)>& at_mark) {
+  Trial trial(kind, spec);
+  while (trial.wait_for_mark()) {
+    at_mark(trial);
+    trial.resume();
+  }
+  const TrialEnd& end = trial.finish();
+  const nlohmann::json result = trial.result();
+  if (!end.clean() || !result.is_object()) {
+    const std::string why = result.is_object() && result.contains("error") ? result["error"].get<std::string>()
+                                                                          : describe(end);
+    throw std::runtime_error("trial '" + kind + "' " + spec.dump() + ": " + why);
+  }
+  return result.get<Samples>();
+}
+
+}  // namespace twinpool::bench::life
