@@ -150,7 +150,7 @@ std::vector<Case> crash_cases(const std::string& python) {
   };
   const auto spec_of = [](const char* backend, int signal, int owner_mib, bool touched_first) {
     return nlohmann::json{{"backend", backend},       {"signal", signal},   {"owner_mib", owner_mib},
-                          {"touched_first", touched_first}, {"crashes", 20}};
+                          {"touched_first", touched_first}, {"crashes", owner_mib == 0 ? 20 : 12}};
   };
   add("SIGKILL, small owner", "twinpool processes", ours, spec_of("processes", SIGKILL, 0, false));
   add("SIGSEGV, small owner", "twinpool processes", ours, spec_of("processes", SIGSEGV, 0, false));

@@ -9,6 +9,7 @@
 #include <exception>
 #include <numeric>
 #include <random>
+#include <stdexcept>
 
 #include "bench/life/report.h"
 #include "bench/life/trials.h"
@@ -67,7 +68,11 @@ void measure(std::vector<life::Measured>& all, const Options& options) {
       life::Measured& one = all[order[i]];
       if (round >= one.what.most_rounds) continue;
       show_progress(round, options.rounds, i, order.size());
-      one.rounds.push_back(one.what.run());
+      try {
+        one.rounds.push_back(one.what.run());
+      } catch (const std::runtime_error& error) {  // the other rounds are worth having
+        one.failures.emplace_back(error.what());
+      }
     }
   }
   if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\x1b[K");

@@ -71,6 +71,14 @@ std::vector<Chapter> chapters_of(const std::vector<Measured>& all) {
   return chapters;
 }
 
+std::string failures_of(const std::vector<Measured>& all) {
+  std::string text;
+  for (const Measured& one : all) {
+    for (const std::string& failure : one.failures) text += "A round is missing: " + failure + "\n";
+  }
+  return text;
+}
+
 std::string markdown_row(const Row& row) {
   std::string text = "|";
   for (const std::string& cell : row) text += " " + cell + " |";
@@ -89,7 +97,7 @@ std::string describe(const std::vector<Measured>& all) {
     for (const Row& row : chapter.rows) table.add(row);
     text += chapter.title + "\n" + table.str() + "\n";
   }
-  return text;
+  return text + failures_of(all);
 }
 
 std::string markdown(const std::vector<Measured>& all) {
@@ -99,7 +107,7 @@ std::string markdown(const std::vector<Measured>& all) {
     for (const Row& row : chapter.rows) text += markdown_row(row);
     text += "\n";
   }
-  return text;
+  return text + failures_of(all);
 }
 
 std::string json(const std::vector<Measured>& all, std::uint64_t seed) {
@@ -115,7 +123,8 @@ std::string json(const std::vector<Measured>& all, std::uint64_t seed) {
                             {"situation", one.what.situation},
                             {"contestant", one.what.contestant},
                             {"figures", figures},
-                            {"rounds", one.rounds}});
+                            {"rounds", one.rounds},
+                            {"failures", one.failures}});
   }
   return out.dump(1) + "\n";
 }

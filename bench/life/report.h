@@ -13,6 +13,7 @@ namespace twinpool::bench::life {
 struct Measured {
   Case what;
   std::vector<Samples> rounds = {};
+  std::vector<std::string> failures = {};  ///< of rounds that gave nothing: one sentence each
 };
 
 /// One line a figure, one table a chapter: p50 and p99 over the samples of all rounds, half the distance of the

@@ -18,7 +18,9 @@ PoolOptions options_of(int workers) {
 
 Samples run_trial(const std::string& kind, const nlohmann::json& spec,
                   const std::function<void(Trial&)>& at_mark) {
-  Trial trial(kind, spec);
+  TrialOptions options;
+  options.limit = std::chrono::minutes(5);  // on a busy machine a GiB takes its time
+  Trial trial(kind, spec, options);
   while (trial.wait_for_mark()) {
     at_mark(trial);
     trial.resume();
