@@ -41,8 +41,8 @@ using Costs = std::map<std::string, std::map<Backend, std::map<std::size_t, std:
 [[nodiscard]] Costs measure(const std::vector<Series>& all, int rounds, std::uint64_t seed,
                             const std::function<void(int)>& progress);
 
-/// For callgrind and perf: `tasks` tasks in a pool of that twin, driven as `how` says: a window, "forget", or "fib" (then
-/// `tasks` is n).
+/// For callgrind and perf: `tasks` tasks in a pool of that twin, driven as `how` says: a window, "forget", or "fib"
+/// (then `tasks` is n).
 void probe(Backend backend, const std::string& how, std::size_t tasks, int workers);
 
 }  // namespace twinpool::bench::growth

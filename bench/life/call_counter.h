@@ -8,8 +8,8 @@ namespace twinpool::bench::life {
 
 /// Counts the system calls of this process and of all threads and processes that it makes from then on.
 ///
-/// The kernel counts, at its tracepoint raw_syscalls:sys_enter (perf_event_open(2), inherited): nobody is stopped, and a
-/// call costs a few ten nanoseconds more. Threads: make it before the first thread.
+/// The kernel counts, at its tracepoint raw_syscalls:sys_enter (perf_event_open(2), inherited): nobody is stopped.
+/// Threads: make it before the first thread.
 class CallCounter {
  public:
   /// The number of the tracepoint; none where tracefs cannot be read (it needs root, and a kernel with tracing). Where

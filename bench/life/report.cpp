@@ -103,7 +103,8 @@ std::string describe(const std::vector<Measured>& all) {
 std::string markdown(const std::vector<Measured>& all) {
   std::string text;
   for (const Chapter& chapter : chapters_of(all)) {
-    text += "#### " + chapter.title + "\n\n" + markdown_row(kHead) + "| --- | --- | --- | ---: | ---: | ---: | ---: | --- |\n";
+    text += "#### " + chapter.title + "\n\n" + markdown_row(kHead);
+    text += "| --- | --- | --- | ---: | ---: | ---: | ---: | --- |\n";
     for (const Row& row : chapter.rows) text += markdown_row(row);
     text += "\n";
   }
