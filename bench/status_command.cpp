@@ -67,9 +67,9 @@ std::string print_deaths(const Seat& seat, const ScoreboardWorker& worker) {
   return fmt::format("{} ({}{})", all, causes, signal == nullptr ? "" : fmt::format("; last SIG{}", signal));
 }
 
-std::vector<std::string> print_row(const Seat& seat, const ScoreboardWorker& worker) {
+std::vector<std::string> print_row(const Seat& seat, const ScoreboardWorker& worker, int seats) {
   const auto delay = worker.last_restart_delay;
-  return {std::to_string(worker.seat),
+  return {worker.seat < seats ? std::to_string(worker.seat) : "spare",
           worker.id == 0 ? "-" : std::to_string(worker.id),
           std::string(name_of(worker.state)),
           worker.in_state ? print_duration(*worker.in_state) : "-",
@@ -169,12 +169,14 @@ std::string print_scoreboard(const ScoreboardSnapshot& shot) {
   table.add({"worker", shot.backend == ScoreboardBackend::kThreads ? "tid" : "pid", "state", "for", "function",
              "tasks", "deaths", "back-off", "recycled"});
   std::size_t present = 0;
+  std::size_t spares = 0;
   for (const auto& [number, seat] : by_seat(shot)) {
-    present += seat.present.empty() ? 0 : 1;
-    for (const ScoreboardWorker* const worker : seat.present) table.add(print_row(seat, *worker));
-    if (seat.present.empty() && seat.last != nullptr) table.add(print_row(seat, *seat.last));
+    (number < shot.seats ? present : spares) += seat.present.empty() ? 0 : 1;
+    for (const ScoreboardWorker* const worker : seat.present) table.add(print_row(seat, *worker, shot.seats));
+    if (seat.present.empty() && seat.last != nullptr) table.add(print_row(seat, *seat.last, shot.seats));
   }
   std::string notes;
+  if (spares != 0) notes += fmt::format(", {} hot spare{}", spares, spares == 1 ? "" : "s");
   if ((shot.flags & kScoreboardDegraded) != 0) notes += ", degraded";
   if ((shot.flags & kScoreboardPaused) != 0) notes += ", paused";
   if ((shot.flags & kScoreboardClosed) != 0) notes += ", closed";

@@ -84,4 +84,6 @@ void install_fault_handler(FaultRecord& record) {
   for (const int signal : kFatal) ::sigaction(signal, &action, nullptr);
 }
 
+void note_faults_in(FaultRecord& record) { own_record = &record; }
+
 }  // namespace twinpool::processes

@@ -15,4 +15,7 @@ namespace twinpool::processes {
 /// Requires: a worker process with one thread; `record` outlives it.
 void install_fault_handler(FaultRecord& record);
 
+/// Has the handler store into another record from now on. Requires: install_fault_handler was called.
+void note_faults_in(FaultRecord& record);
+
 }  // namespace twinpool::processes

@@ -172,19 +172,23 @@ void Monitor::recover_all(bool unasked) {
   const Segment& segment = books_.segment();
   SegmentHeader& header = segment.header();
   observer_.listen();  // what the supervisor has told comes before its end
-  for (int index = 0; index < segment.place_count(); ++index) {
+  for (int index = 0; index < segment.record_count(); ++index) {
     WorkerRecord& record = segment.worker(index);
     const auto pid = record.pid.exchange(0, std::memory_order_acq_rel);
+    const bool has_seat = index < segment.place_count();
     // Whoever has not been reaped by its supervisor was killed after it.
-    const TaskType* const type = recover_worker(segment, index, static_cast<int>(pid), SIGKILL);
+    const TaskType* const type =
+        has_seat ? recover_worker(segment, index, static_cast<int>(pid), SIGKILL) : nullptr;
     if (pid == 0 || !unasked) continue;
     record.last_pid.store(pid, std::memory_order_relaxed);
     record.last_status.store(SIGKILL, std::memory_order_relaxed);
     record.last_type.store(type, std::memory_order_relaxed);
     record.last_death_ns.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
-    std::atomic<std::uint32_t>& seat = segment.worker(segment.seat_of(index)).seat;
-    if (seat.load(std::memory_order_relaxed) == kFirstOccupant + static_cast<std::uint32_t>(index))
-      seat.store(kSeatLost, std::memory_order_release);
+    if (has_seat) {
+      std::atomic<std::uint32_t>& seat = segment.worker(segment.seat_of(index)).seat;
+      if (seat.load(std::memory_order_relaxed) == kFirstOccupant + static_cast<std::uint32_t>(index))
+        seat.store(kSeatLost, std::memory_order_release);
+    }
     observer_.died_with_supervisor(index, static_cast<int>(pid), type);
     record.deaths.fetch_add(1, std::memory_order_release);
     header.deaths.fetch_add(1, std::memory_order_release);
@@ -217,7 +221,7 @@ void Monitor::everybody_gone() {
   const Segment& segment = books_.segment();
   // Had the launcher lived to the end, it would have reaped the workers first. Otherwise the kernel kills
   // them right after their supervisor; what they write to may be used again only when they are gone.
-  for (int index = 0; index < segment.place_count(); ++index) {
+  for (int index = 0; index < segment.record_count(); ++index) {
     try {
       const auto pid = static_cast<pid_t>(segment.worker(index).pid.load(std::memory_order_acquire));
       if (pid > 0) wait_ended(open_pidfd(pid), milliseconds(1000));

@@ -42,7 +42,7 @@ Observer::Observer(const Segment& segment, const ScoreboardMemory& board, const 
 }
 
 void Observer::listen() noexcept {
-  while (const auto told = reader_.next(segment_.place_count())) {
+  while (const auto told = reader_.next(segment_.record_count())) {
     if (!queue_.listens()) continue;
     try {
       tell(*told);
@@ -59,7 +59,7 @@ void Observer::tell(const EventRecord& told) {
     return tell_pool(event.kind, event.kind == EventKind::kPoolDegraded ? "is degraded, too many workers died"
                                                                        : "has workers again");
   }
-  event.worker = segment_.seat_of(told.place);
+  event.worker = told.place < segment_.place_count() ? segment_.seat_of(told.place) : -1;
   event.id = told.pid;
   event.delay = std::chrono::milliseconds(told.delay_ms);
   event.task = known_name(told.type);
@@ -73,7 +73,7 @@ void Observer::tell(const EventRecord& told) {
 }
 
 std::string Observer::sentence(const EventRecord& told, const std::string& task) const {
-  const std::string worker = "worker " + std::to_string(segment_.seat_of(told.place)) + " ";
+  const std::string worker = segment_.name_of(told.place) + " ";
   const std::string running = task.empty() ? "" : " while running '" + task + "'";
   switch (static_cast<EventKind>(told.kind)) {
     case EventKind::kWorkerStarted:
@@ -100,16 +100,17 @@ std::string Observer::loss(const EventRecord& told, const std::string& task) con
   const WorkerRecord& record = segment_.worker(told.place);
   if ((told.detail & kInSetUp) != 0 && WIFEXITED(told.status) &&
       record.failed_incarnation.load(std::memory_order_acquire) != 0) {
-    return "worker " + std::to_string(segment_.seat_of(told.place)) + " could not be set up: " +
+    return segment_.name_of(told.place) + " could not be set up: " +
            std::string(record.set_up_failure, ::strnlen(record.set_up_failure, kFailureBytes));
   }
-  WorkerLoss how{.worker = segment_.seat_of(told.place),
+  WorkerLoss how{.worker = 0,  // its name is put in its place below
                  .pid = told.pid,
                  .signal = WIFSIGNALED(told.status) ? WTERMSIG(told.status) : 0,
                  .exit_status = WIFEXITED(told.status) ? WEXITSTATUS(told.status) : 0,
                  .was_running = !task.empty()};
   if ((told.detail & kHasAddress) != 0) how.address = told.address;
   std::string text = describe(how, task);
+  text.replace(0, text.find(" (pid"), segment_.name_of(told.place));
   if ((told.detail & kInSetUp) != 0) text += " in its set-up";
   if ((told.detail & kByThePool) != 0) text += ", by the pool: it was over its limit";
   return text;

@@ -51,6 +51,7 @@ Descriptor make_eventfd(const char* what) {
 ProcessPool::Owner::Owner(PoolOptions options)
     : options_(validate(std::move(options))), launcher_(Launcher::start()) {
   books_ = TaskBooks::create({.workers = options_.workers.max,
+                              .spares = options_.processes.hot_spares,
                               .slots = static_cast<std::uint32_t>(options_.queue_capacity) +
                                        static_cast<std::uint32_t>(options_.workers.max),
                               .payload_bytes = options_.processes.max_shared_bytes},
@@ -94,7 +95,11 @@ void ProcessPool::Owner::start() {
   board_ = ScoreboardMemory::create({.pool_name = options_.name,
                                      .backend = ScoreboardBackend::kProcesses,
                                      .seats = segment_->seat_count(),
-                                     .places = segment_->place_count()});
+                                     .places = segment_->record_count()});
+  for (int place = segment_->place_count(); place < segment_->record_count(); ++place) {
+    const int number = segment_->seat_count() + place - segment_->place_count();
+    board_.entry(place).seat.store(static_cast<std::uint32_t>(number), std::memory_order_relaxed);
+  }
   observer_ = std::make_unique<Observer>(*segment_, board_, options_);
   poke_ = make_eventfd("the supervisor");
   Descriptor bell = make_eventfd("the owner");
@@ -419,7 +424,7 @@ bool ProcessPool::Owner::stop(std::chrono::nanoseconds limit) {
   SegmentHeader& header = segment_->header();
   if (clean_) {
     header.stopping.store(1, std::memory_order_seq_cst);
-    for (int index = 0; index < segment_->place_count(); ++index) knock(segment_->worker(index));
+    for (int index = 0; index < segment_->record_count(); ++index) knock(segment_->worker(index));
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto poked = ::write(poke_.get(), &one, sizeof one);
     monitor_->wait_supervisor_gone(milliseconds(1'000));

@@ -41,6 +41,7 @@ class ProcessPool::Owner {
   void resume();
   [[nodiscard]] std::string scoreboard_path() const { return board_.path(); }
   [[nodiscard]] std::vector<int> worker_pids() const { return pids_of(*segment_); }
+  [[nodiscard]] std::vector<int> spare_pids() const { return spare_pids_of(*segment_); }
   [[nodiscard]] int supervisor_pid() const { return monitor_->supervisor_pid(); }
   [[nodiscard]] std::chrono::nanoseconds stop_limit() const { return options_.stop_limit; }
 

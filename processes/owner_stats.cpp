@@ -42,6 +42,7 @@ PoolStats ProcessPool::Owner::stats() {
     stats.running.merge(worker.running);
     stats.workers.push_back(std::move(worker));
   }
+  stats.hot_spares = spare_pids_of(*segment_).size();
   for (int place = 0; place < segment_->place_count(); ++place)
     stats.bytes_copied += segment_->worker(place).result_bytes.load(std::memory_order_relaxed);
   return stats;

@@ -41,6 +41,7 @@ bool ProcessPool::reload(std::chrono::nanoseconds limit) { return owner().reload
 void ProcessPool::resize(WorkerRange workers) { owner().resize(workers); }
 std::string ProcessPool::scoreboard_path() const { return owner().scoreboard_path(); }
 std::vector<int> ProcessPool::worker_pids() const { return owner().worker_pids(); }
+std::vector<int> ProcessPool::spare_pids() const { return owner().spare_pids(); }
 int ProcessPool::supervisor_pid() const { return owner().supervisor_pid(); }
 
 std::optional<SubmitError> ProcessPool::enqueue(const Call& call, const with* options, TaskState*& accepted) {

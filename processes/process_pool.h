@@ -40,6 +40,8 @@ class ProcessPool final : public Pool {
 
   /// The process ids of the workers that are there now.
   [[nodiscard]] std::vector<int> worker_pids() const;
+  /// The process ids of the hot spares that stand by, ready.
+  [[nodiscard]] std::vector<int> spare_pids() const;
   /// The supervisor's process id; 0 when none runs at the moment.
   [[nodiscard]] int supervisor_pid() const;
 

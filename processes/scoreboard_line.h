@@ -16,6 +16,9 @@ class ScoreboardLine {
   ScoreboardLine(const ScoreboardMemory& board, int place, std::uint64_t tasks_before)
       : board_(&board), entry_(&board.entry(place)), tasks_before_(tasks_before) {}
 
+  void stand_by(std::int64_t now_ns) const {
+    if (entry_ != nullptr) entry_->set_state(WorkerState::kSpare, now_ns);
+  }
   void idle(std::int64_t now_ns) const {
     if (entry_ != nullptr) entry_->set_state(WorkerState::kIdle, now_ns);
   }

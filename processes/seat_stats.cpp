@@ -105,4 +105,15 @@ std::vector<int> pids_of(const Segment& segment) {
   return pids;
 }
 
+std::vector<int> spare_pids_of(const Segment& segment) {
+  std::vector<int> pids;
+  for (int place = segment.place_count(); place < segment.record_count(); ++place) {
+    const WorkerRecord& record = segment.worker(place);
+    const auto pid = static_cast<int>(record.pid.load(std::memory_order_acquire));
+    const bool ready = record.ready.load(std::memory_order_acquire) == record.incarnation.load(std::memory_order_acquire);
+    if (pid != 0 && ready) pids.push_back(pid);
+  }
+  return pids;
+}
+
 }  // namespace twinpool::processes

@@ -16,5 +16,7 @@ namespace twinpool::processes {
 
 /// The process ids of the workers that are there.
 [[nodiscard]] std::vector<int> pids_of(const Segment& segment);
+/// The process ids of the hot spares that stand by, ready.
+[[nodiscard]] std::vector<int> spare_pids_of(const Segment& segment);
 
 }  // namespace twinpool::processes

@@ -88,7 +88,8 @@ Segment Segment::create(const SegmentShape& shape) {
   const auto ring = std::bit_ceil(std::uint64_t{shape.slots} * 2);
   const auto seats = static_cast<std::uint64_t>(shape.workers);
   const auto workers_at = round_up(sizeof(SegmentHeader), kPage);
-  const auto slots_at = round_up(workers_at + sizeof(WorkerRecord) * 2 * seats, kPage);
+  const auto records = 2 * seats + static_cast<std::uint64_t>(shape.spares);
+  const auto slots_at = round_up(workers_at + sizeof(WorkerRecord) * records, kPage);
   const auto ring_at = round_up(slots_at + sizeof(Slot) * shape.slots, kPage);
   const auto done_at = ring_at + sizeof(SlotRef) * ring;
   const auto payload_at = round_up(done_at + (shape.slots + 63) / 64 * 8, kPage);
@@ -115,6 +116,7 @@ Segment Segment::create(const SegmentShape& shape) {
   auto* const header = static_cast<SegmentHeader*>(segment.region_.get_address());
   header->magic = kSegmentMagic;
   header->seats = static_cast<std::uint32_t>(shape.workers);
+  header->spares = static_cast<std::uint32_t>(shape.spares);
   header->worker_words = static_cast<std::uint32_t>((2 * shape.workers + 63) / 64);
   header->slot_count = shape.slots;
   header->ring_mask = static_cast<std::uint32_t>(ring - 1);
@@ -161,11 +163,17 @@ void Segment::lay_out() {
   functions_ = reinterpret_cast<FunctionCells*>(base + header_->functions_offset);
   done_ = reinterpret_cast<std::atomic<std::uint64_t>*>(base + header_->done_offset);
   seat_count_ = static_cast<int>(header_->seats);
+  spare_count_ = static_cast<int>(header_->spares);
   slot_count_ = header_->slot_count;
   payload_ = {base + header_->payload_offset, header_->payload_bytes};
   // A crashing worker would otherwise write the whole segment into its core file before anybody learns of its
   // death.
   ::madvise(base, region_.get_size(), MADV_DONTDUMP);
+}
+
+std::string Segment::name_of(int place) const {
+  return place < place_count() ? "worker " + std::to_string(seat_of(place))
+                               : "hot spare " + std::to_string(place - place_count());
 }
 
 bool Segment::reserve(const void* from, std::uint64_t bytes) const {

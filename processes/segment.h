@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "processes/slot.h"
 
@@ -31,6 +32,7 @@ class Descriptor {
 /// How many of each a segment holds.
 struct SegmentShape {
   int workers = 1;  ///< seats; each has two places
+  int spares = 0;   ///< hot spares that stand by without a seat
   std::uint32_t slots = 1;
   std::uint64_t payload_bytes = 0;
 };
@@ -73,9 +75,15 @@ class Segment {
   [[nodiscard]] std::atomic<std::uint64_t>& done_word(std::uint32_t index) const { return done_[index / 64]; }
   /// How many workers users know of.
   [[nodiscard]] int seat_count() const { return seat_count_; }
-  /// How many WorkerRecords there are: two a seat.
+  /// How many places there are to work at: two a seat.
   [[nodiscard]] int place_count() const { return 2 * seat_count_; }
+  /// How many WorkerRecords there are: behind the places, one for each hot spare, whose number in `worker` counts as
+  /// its place while it stands by.
+  [[nodiscard]] int record_count() const { return place_count() + spare_count_; }
+  /// Requires: place < place_count().
   [[nodiscard]] int seat_of(int place) const { return place % seat_count_; }
+  /// Who is there, as reports have it: "worker 3", "hot spare 0". Requires: place < record_count().
+  [[nodiscard]] std::string name_of(int place) const;
   [[nodiscard]] std::uint32_t slot_count() const { return slot_count_; }
   [[nodiscard]] std::span<std::byte> payload() const { return payload_; }
   [[nodiscard]] int descriptor() const { return file_.get(); }
@@ -117,6 +125,7 @@ class Segment {
   FunctionCells* functions_ = nullptr;
   std::atomic<std::uint64_t>* done_ = nullptr;
   int seat_count_ = 0;
+  int spare_count_ = 0;
   std::uint32_t slot_count_ = 0;
   std::span<std::byte> payload_;
 };

@@ -235,6 +235,7 @@ struct alignas(64) WorkerRecord {
 
   // Line 3: the owner asks for this worker's death while it still runs that task; then pokes the supervisor.
   alignas(64) std::atomic<SlotRef> kill_ref;
+  std::atomic<std::uint32_t> take_place;  ///< supervisor, to a hot spare: the place to work at, plus 1
 
   alignas(64) FaultRecord fault;
   // Written by the worker: the incarnation whose set-up failed, and why, with a zero at the end.
@@ -327,6 +328,7 @@ struct alignas(64) SegmentHeader {
   std::uint64_t magic;
   std::uint32_t seats;         ///< the largest number of workers; twice as many places
   std::uint32_t worker_words;  ///< words of WorkerBits in use
+  std::uint32_t spares;        ///< hot spares; each has a record behind those of the places
   std::uint32_t slot_count;
   std::uint32_t ring_mask;
   std::uint64_t workers_offset, slots_offset, ring_offset, done_offset, payload_offset, payload_bytes;

@@ -36,7 +36,7 @@ Staff::Staff(const Segment& segment, const SupervisorContext& context)
       cpus_(context.options.affinity == Affinity::kNone ? std::vector<CpuPlace>{} : read_usable_places()),
       policy_(context.options.processes.restart, seed()),
       random_(seed()),
-      places_(static_cast<std::size_t>(segment.place_count())),
+      places_(static_cast<std::size_t>(segment.record_count())),
       seats_(static_cast<std::size_t>(segment.seat_count())),
       events_(header_.events, context.owner_bell, context.options.tells_events),
       wanted_(static_cast<int>(std::min<std::uint32_t>(header_.wanted.load(), header_.seats))) {
@@ -65,6 +65,7 @@ void Staff::look() {
     set_size();
     fill_seats();
     renew();
+    fill_spares();
     judge_policy();
   }
   events_.flush();
@@ -84,11 +85,11 @@ void Staff::hear(pid_t pid, int status) {
   }
 }
 
-bool Staff::start(int place, int seat_index, int replaces) {
+/// Makes a place ready for a worker that is new there.
+Staff::Place Staff::fresh_at(int place) {
   WorkerRecord& here = record(place);
   Place fresh;
   fresh.post = Post::kStarting;
-  fresh.replaces = replaces;
   fresh.generation = header_.reload.load(std::memory_order_acquire);
   fresh.tasks_at_birth = fresh.seen_tasks = here.tasks.load(std::memory_order_relaxed);
   fresh.recycling = Recycling(context_.options.recycling, std::uniform_real_distribution<double>(0, 1)(random_));
@@ -97,13 +98,19 @@ bool Staff::start(int place, int seat_index, int replaces) {
   here.leave.store(0, std::memory_order_relaxed);
   here.stopped.store(0, std::memory_order_relaxed);
   here.kill_ref.store(0, std::memory_order_relaxed);
+  here.take_place.store(0, std::memory_order_relaxed);
   here.fault.written.store(0, std::memory_order_relaxed);
+  fresh.born = fresh.ready = fresh.idle_since = Clock::now();
+  return fresh;
+}
 
-  const std::uint64_t share = fresh.recycling.max_tasks();
+/// Takes: `seat_index`: of a hot spare, which has none, its number as the scoreboard has it.
+bool Staff::start(int place, int seat_index, int replaces) {
+  Place fresh = fresh_at(place);
+  fresh.replaces = replaces;
   const WorkerBirth birth{.place = place,
                           .supervisor = ::getpid(),
-                          .tasks_before = fresh.tasks_at_birth,
-                          .poke_at = share == 0 ? UINT64_MAX : fresh.tasks_at_birth + share,
+                          .max_tasks = fresh.recycling.max_tasks(),
                           .cpus = cpus_};
   ScoreboardEntry& shown = context_.board->entry(place);
   shown.arrive(0, static_cast<std::uint32_t>(seat_index), scoreboard_time(Clock::now()));
@@ -117,9 +124,12 @@ bool Staff::start(int place, int seat_index, int replaces) {
   }
   shown.id.store(pid, std::memory_order_relaxed);
   fresh.pid = pid;
-  fresh.born = fresh.ready = fresh.idle_since = Clock::now();
   at(place) = fresh;
-  here.pid.store(static_cast<std::uint32_t>(pid), std::memory_order_release);
+  record(place).pid.store(static_cast<std::uint32_t>(pid), std::memory_order_release);
+  if (is_spare(place)) {
+    tell(EventKind::kWorkerStarted, place);
+    return true;
+  }
   header_.alive.fetch_add(1, std::memory_order_seq_cst);
   if (replaces >= 0) {
     seat(seat_index).successor = place;
@@ -159,10 +169,12 @@ void Staff::greet() {
 
 void Staff::arrived(int place, Clock::time_point now) {
   Place& fresh = at(place);
-  fresh.post = Post::kWorking;
+  fresh.post = is_spare(place) ? Post::kStandingBy : Post::kWorking;
   fresh.ready = fresh.idle_since = now;
-  somebody_came_ = true;
   tell(EventKind::kWorkerReady, place);
+  if (is_spare(place)) return;
+  somebody_came_ = true;
+  release_record(fresh);
   const int old = std::exchange(fresh.replaces, -1);
   if (old < 0) return;
   const int seat_index = segment_.seat_of(place);
@@ -183,18 +195,19 @@ void Staff::bury(int place, int status) {
   const Place gone = at(place);
   WorkerRecord& here = record(place);
   const auto now = Clock::now();
-  const TaskType* const was_running = recover_worker(segment_, place, gone.pid, status, context_.owner_bell);
+  const TaskType* const was_running =
+      is_spare(place) ? nullptr : recover_worker(segment_, place, gone.pid, status, context_.owner_bell);
   const bool peaceful = gone.post == Post::kLeaving && WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
                         was_running == nullptr;
   const bool productive = finished_a_task(place) || has_lived(place, now);
   here.pid.store(0, std::memory_order_release);
-  header_.alive.fetch_sub(1, std::memory_order_seq_cst);
+  if (!is_spare(place)) header_.alive.fetch_sub(1, std::memory_order_seq_cst);
   if (!stopping()) {
     EventRecord event{};
     event.status = status;
     event.type = was_running;
     if (peaceful) {
-      if (gone.why == Leave::kRecycled) {
+      if (gone.why == Leave::kRecycled && !is_spare(place)) {
         here.recycled.fetch_add(1, std::memory_order_relaxed);
         header_.recycled.fetch_add(1, std::memory_order_release);
       }
@@ -224,7 +237,9 @@ void Staff::bury(int place, int status) {
     }
   }
   show_leaving(place, peaceful, status);
+  release_record(at(place));
   at(place) = {};
+  if (is_spare(place)) return;
   vacate(place, gone.post != Post::kLeaving);
   somebody_came_ = true;  // it may have been counted on
 }
@@ -271,15 +286,16 @@ void Staff::note_set_up_failure(int place, int status) {
   if (here.failed_incarnation.load(std::memory_order_acquire) == at(place).incarnation) {
     why.assign(here.set_up_failure, ::strnlen(here.set_up_failure, kFailureBytes));
   } else {
-    why = describe({.worker = segment_.seat_of(place),
+    why = describe({.worker = 0,  // its name is put in its place below
                     .pid = at(place).pid,
                     .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
                     .exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 0},
                    "") +
           " in its set-up";
+    why.replace(0, why.find(" (pid"), segment_.name_of(place));
   }
-  std::snprintf(header_.start_failure, sizeof header_.start_failure, "worker %d could not be set up: %s",
-                segment_.seat_of(place), why.c_str());
+  std::snprintf(header_.start_failure, sizeof header_.start_failure, "%s could not be set up: %s",
+                segment_.name_of(place).c_str(), why.c_str());
 }
 
 bool Staff::finished_a_task(int place) const {
@@ -312,7 +328,8 @@ void Staff::fill_seats() {
     const auto empty_seat = free_seat();
     if (!empty_seat || policy_.next_start() > now) return;
     policy_.started(now);
-    if (!start(*free_place(*empty_seat), *empty_seat, -1)) return;
+    const int place = *free_place(*empty_seat);
+    if (!promote(place, *empty_seat) && !start(place, *empty_seat, -1)) return;
   }
   // Where somebody was lost before the pool became smaller nobody is missing now.
   for (int i = 0; i < seats(); ++i) {
@@ -338,7 +355,7 @@ void Staff::judge_policy() {
 void Staff::prove() {
   if (!policy_.troubled()) return;
   const auto now = Clock::now();
-  for (int i = 0; i < places(); ++i) {
+  for (int i = 0; i < segment_.place_count(); ++i) {
     if (at(i).pid == 0 || at(i).born < last_death_) continue;
     if (finished_a_task(i) || has_lived(i, now)) return policy_.proved();
   }

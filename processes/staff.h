@@ -21,7 +21,8 @@ namespace twinpool::processes {
 /// The supervisor's workers: who has which place, who comes, who goes and why.
 ///
 /// A *seat* is what users know as worker 3. It has two places, so that a fresh worker is ready in one before
-/// the old one leaves the other; at most one worker is the seat's occupant. What the owner may see is published
+/// the old one leaves the other; at most one worker is the seat's occupant. A hot spare has no seat: it stands by
+/// in a record of its own until it is given a place. What the owner may see is published
 /// in the segment; nothing is decided from what a worker could have scribbled there, but when to leave.
 /// Threads: one, the supervisor's.
 class Staff {
@@ -38,7 +39,14 @@ class Staff {
   [[nodiscard]] bool empty() const;
 
  private:
-  enum class Post : std::uint8_t { kEmpty, kStarting, kWorking, kLeaving };
+  enum class Post : std::uint8_t {
+    kEmpty,
+    kStarting,
+    kStandingBy,  // a hot spare, ready
+    kWorking,
+    kLeaving,
+    kMoved,  // of a hot spare's record: who was there has a seat now, and may still read it
+  };
   enum class Leave : std::uint8_t { kRecycled, kRetired };
   struct Place {
     pid_t pid = 0;
@@ -56,6 +64,7 @@ class Staff {
     bool asked_to_die = false;  // this process has killed it
     SlotRef suspect = 0;        // stopped by this process, to see whether it still runs this task
     int replaces = -1;          // the place that leaves when this one is ready
+    int came_from = -1;         // the record in which it stood by
     std::uint64_t seen_tasks = 0;
     Clock::time_point idle_since{};  // as far as was seen
   };
@@ -67,6 +76,7 @@ class Staff {
   };
 
   // staff.cpp: comings and goings.
+  Place fresh_at(int place);
   bool start(int place, int seat, int replaces);
   void greet();
   void arrived(int place, Clock::time_point now);
@@ -80,6 +90,14 @@ class Staff {
   void judge_policy();
   void prove();
 
+  // staff_spares.cpp: hot spares.
+  bool promote(int place, int seat);
+  void fill_spares();
+  void release_record(Place& moved);
+  void send_home_spares_before(std::uint32_t generation);
+  [[nodiscard]] bool is_spare(int place) const { return place >= segment_.place_count(); }
+  [[nodiscard]] bool spare_missing() const;
+
   // staff_orders.cpp: size, renewal, kills.
   void set_size();
   void grow(int least, int most);
@@ -90,6 +108,7 @@ class Staff {
   void reload();
   void look_at_memory();
   void obey_kills();
+  void pass_over(int place);
   void stopped(int place);
   void continued(int place);
   void judge(int place);
@@ -116,7 +135,7 @@ class Staff {
   const std::vector<CpuPlace> cpus_;
   RestartPolicy policy_;
   std::minstd_rand random_;
-  std::vector<Place> places_;
+  std::vector<Place> places_;  // and the hot spares' records behind them
   std::vector<Seat> seats_;
   EventWriter events_;
   OomKills oom_kills_;

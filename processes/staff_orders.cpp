@@ -79,7 +79,8 @@ void Staff::grow(int least, int most) {
   const bool came = std::exchange(somebody_came_, false);
   if (wanted_ >= most || (!asked && !came) || header_.paused.load(std::memory_order_acquire) != 0) return;
   int starting = wanted_ - present();
-  for (const Place& place : places_) starting += place.post == Post::kStarting && place.replaces < 0 ? 1 : 0;
+  for (int i = 0; i < segment_.place_count(); ++i)
+    starting += at(i).post == Post::kStarting && at(i).replaces < 0 ? 1 : 0;
   const int more =
       workers_to_start(wanted_, awake_or_asleep(header_), starting, backlog(segment_), {least, most});
   if (more == 0) return;
@@ -164,6 +165,7 @@ void Staff::reload() {
     futex_wake(header_.reloaded, INT32_MAX, FutexScope::kAllProcesses);
     return;
   }
+  send_home_spares_before(generation);
   // One at a time.
   if (std::any_of(seats_.begin(), seats_.end(), [](const Seat& chair) { return chair.successor >= 0; })) return;
   for (const Seat& chair : seats_) {
@@ -219,17 +221,21 @@ void Staff::judge(int place) {
   ::kill(at(place).pid, SIGKILL);
 }
 
-void Staff::stopped(int place) {
-  if (at(place).suspect != 0) return judge(place);
-  if (std::exchange(at(place).stopped, true)) return;
-  record(place).stopped.store(1, std::memory_order_release);
-  // It neither searches nor can it be woken: nobody may count on it.
+/// A stopped worker neither searches nor can it be woken: nobody may count on it.
+void Staff::pass_over(int place) {
   header_.idle.clear(place);
   header_.searching.clear(place);
   if (!nothing_for_all(segment_)) wake_one(segment_);
   hand_on_seat(segment_, segment_.seat_of(place));
   somebody_came_ = true;  // or nobody was left to wake
   ring_owner(context_.owner_bell);  // it may have meant to, for others too (SegmentHeader::notify_pending)
+}
+
+void Staff::stopped(int place) {
+  if (at(place).suspect != 0) return judge(place);
+  if (std::exchange(at(place).stopped, true)) return;
+  record(place).stopped.store(1, std::memory_order_release);
+  if (!is_spare(place)) pass_over(place);
   EventRecord event{};
   event.status = SIGSTOP;
   tell(EventKind::kWorkerStuck, place, event);
@@ -257,6 +263,7 @@ int Staff::timeout_ms() const {
     if (here.post == Post::kWorking && !here.due && here.recycling.max_age().count() > 0)
       wait = std::min<nanoseconds>(wait, here.ready + here.recycling.max_age() - now);
   }
+  missing = missing || spare_missing();
   if (missing) wait = std::min<nanoseconds>(wait, policy_.next_start() - now);
   if (context_.options.recycling.max_uss_bytes != 0) wait = std::min<nanoseconds>(wait, kMemoryInterval);
   if (wanted_ > static_cast<int>(header_.workers_min.load(std::memory_order_relaxed)))

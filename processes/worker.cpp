@@ -289,6 +289,20 @@ bool run_one_task(const Segment& segment, const WorkerContext& context) {
   return index.has_value();
 }
 
+std::optional<int> stand_by(const Segment& segment, const WorkerContext& context) {
+  WorkerRecord& record = segment.worker(context.index);
+  const auto order = [&] { return static_cast<int>(record.take_place.load(std::memory_order_acquire)); };
+  context.line.stand_by(now_ns());
+  record.ready.store(record.incarnation.load(std::memory_order_relaxed), std::memory_order_release);
+  if (context.poke >= 0) poke_supervisor(context.poke);
+  for (;;) {
+    const std::uint32_t door = record.door.load(std::memory_order_acquire);
+    if (const int place = order(); place != 0) return place - 1;
+    if (is_to_go(segment, context)) return std::nullopt;
+    futex_wait(record.door, door, FutexScope::kAllProcesses);
+  }
+}
+
 void run_worker(const Segment& segment, const WorkerContext& context) {
   SegmentHeader& header = segment.header();
   WorkerRecord& record = segment.worker(context.index);

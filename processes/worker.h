@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "processes/scoreboard_line.h"
 #include "processes/segment.h"
@@ -22,6 +23,12 @@ struct WorkerContext {
 ///
 /// Requires: this process is a fresh fork and nobody else has the place `context.index`.
 void run_worker(const Segment& segment, const WorkerContext& context);
+
+/// A hot spare's life before it has a seat: sleeps until the supervisor has a place for it.
+///
+/// Gives: the place; none when it is to leave. Requires: this process is a fresh fork and nobody else has the record
+/// `context.index`.
+[[nodiscard]] std::optional<int> stand_by(const Segment& segment, const WorkerContext& context);
 
 /// Takes and runs one task, if one waits. Gives: whether there was one. A step of run_worker, apart for the
 /// tests that kill a worker after each of its instructions.

@@ -25,11 +25,14 @@ namespace {
   throw std::system_error(error, std::generic_category(), tried);
 }
 
-void take_names(const Segment& segment, const WorkerOptions& options, int seat) {
-  const std::string number = std::to_string(seat + 1);
-  const std::string suffix = "-w" + number;
+void take_names(const Segment& segment, const WorkerOptions& options, int place) {
+  const bool spare = place >= segment.place_count();
+  const int index = spare ? place - segment.place_count() : segment.seat_of(place);
+  const int all = spare ? segment.record_count() - segment.place_count() : segment.seat_count();
+  const std::string number = std::to_string(index + 1);
+  const std::string suffix = (spare ? "-s" : "-w") + number;
   set_process_name(options.name.substr(0, 15 - suffix.size()) + suffix);
-  set_process_title(options.name + ": worker " + number + " of " + std::to_string(segment.seat_count()));
+  set_process_title(options.name + (spare ? ": hot spare " : ": worker ") + number + " of " + std::to_string(all));
 }
 
 void take_cpu(const WorkerOptions& options, int seat, std::span<const CpuPlace> cpus) {
@@ -82,7 +85,7 @@ std::string set_up(const Segment& segment, const SupervisorContext& context, con
   const WorkerOptions& options = context.options;
   WorkerFunction function = nullptr;
   try {
-    take_cpu(options, segment.seat_of(birth.place), birth.cpus);
+    if (birth.place < segment.place_count()) take_cpu(options, segment.seat_of(birth.place), birth.cpus);
     take_limits(options.processes);
     function = function_at(options.set_up, "call set_up");
     static_cast<void>(function_at(options.tear_down, "call tear_down"));
@@ -107,6 +110,27 @@ void tear_down(const WorkerOptions& options, const WorkerInfo& info) {
   }
 }
 
+/// A hot spare becomes the worker of a place. Gives: why it cannot; empty: it has.
+std::string move_to(int place, const Segment& segment, const SupervisorContext& context, const WorkerBirth& birth) {
+  note_faults_in(segment.worker(place).fault);
+  take_names(segment, context.options, place);
+  try {
+    take_cpu(context.options, segment.seat_of(place), birth.cpus);
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return {};
+}
+
+void serve(const Segment& segment, const SupervisorContext& context, const WorkerBirth& birth, int place) {
+  const std::uint64_t before = segment.worker(place).tasks.load(std::memory_order_relaxed);
+  run_worker(segment, {.index = place,
+                       .owner_bell = context.owner_bell,
+                       .poke = context.poke,
+                       .line = ScoreboardLine(*context.board, place, before),
+                       .poke_at = birth.max_tasks == 0 ? UINT64_MAX : before + birth.max_tasks});
+}
+
 }  // namespace
 
 void become_worker(const Segment& segment, const SupervisorContext& context, const WorkerBirth& birth) {
@@ -117,28 +141,37 @@ void become_worker(const Segment& segment, const SupervisorContext& context, con
   keep.insert(keep.end(), {context.owner_bell, context.poke});
   close_descriptors_except(std::move(keep));
   const WorkerOptions& options = context.options;
-  const int seat = segment.seat_of(birth.place);
-  take_names(segment, options, seat);
+  take_names(segment, options, birth.place);
   WorkerRecord& record = segment.worker(birth.place);
   // The supervisor stores it too; but who sees this worker ready wants to find it there.
   record.pid.store(static_cast<std::uint32_t>(::getpid()), std::memory_order_release);
   install_fault_handler(record.fault);
 
-  const WorkerInfo info{.index = seat, .workers = segment.seat_count(), .pool_name = options.name};
-  int status = 0;
-  if (const std::string why = set_up(segment, context, birth, info); why.empty()) {
-    run_worker(segment, {.index = birth.place,
-                         .owner_bell = context.owner_bell,
-                         .poke = context.poke,
-                         .line = ScoreboardLine(*context.board, birth.place, birth.tasks_before),
-                         .poke_at = birth.poke_at});
-    tear_down(options, info);
+  const bool spare = birth.place >= segment.place_count();
+  const int number = birth.place - segment.place_count();
+  WorkerInfo info{.index = spare ? segment.seat_count() + number : segment.seat_of(birth.place),
+                  .workers = segment.seat_count(),
+                  .pool_name = options.name};
+  std::string why = set_up(segment, context, birth, info);
+  std::optional<int> place = birth.place;
+  if (spare && why.empty()) {
+    place = stand_by(segment, {.index = birth.place,
+                               .poke = context.poke,
+                               .line = ScoreboardLine(*context.board, birth.place, 0)});
+    if (place) why = move_to(*place, segment, context, birth);
+  }
+  if (!why.empty()) {
+    WorkerRecord& here = segment.worker(*place);
+    note_failure(here, here.incarnation.load(std::memory_order_relaxed), why);
   } else {
-    note_failure(record, record.incarnation.load(std::memory_order_relaxed), why);
-    status = 1;
+    if (place) {
+      info.index = spare ? segment.seat_of(*place) : info.index;
+      serve(segment, context, birth, *place);
+    }
+    tear_down(options, info);
   }
   std::fflush(nullptr);  // what tasks have printed; the buffers were empty when the launcher was forked
-  ::_exit(status);
+  ::_exit(why.empty() ? 0 : 1);
 }
 
 }  // namespace twinpool::processes

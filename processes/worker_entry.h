@@ -13,10 +13,9 @@ namespace twinpool::processes {
 
 /// What one worker is told at its birth.
 struct WorkerBirth {
-  int place = 0;
+  int place = 0;  ///< Segment::place_count() or more: it is a hot spare, and is given a place later
   pid_t supervisor = 0;
-  std::uint64_t tasks_before = 0;      ///< finished at its place so far
-  std::uint64_t poke_at = UINT64_MAX;  ///< tells the supervisor when its place has finished so many tasks
+  std::uint64_t max_tasks = 0;  ///< tells the supervisor when it has finished so many tasks; 0: never
   std::span<const CpuPlace> cpus;      ///< those that it may run on
 };
 

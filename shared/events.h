@@ -30,7 +30,7 @@ enum class EventKind : std::uint8_t {
 struct Event {
   EventKind kind{};
   std::chrono::steady_clock::time_point when;
-  int worker = -1;  ///< the worker's number, from 0; -1: the pool as a whole
+  int worker = -1;  ///< the worker's number, from 0; -1: the pool as a whole, or a hot spare without a seat (see `id`)
   int id = 0;       ///< its process id (processes) or thread id (threads)
   int signal = 0;   ///< kWorkerLost: what killed it, or 0
   int exit_status = 0;

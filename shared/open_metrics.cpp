@@ -125,6 +125,7 @@ void write_tasks(Page& page, const PoolStats& stats) {
 
 void write_pool(Page& page, const PoolStats& stats) {
   page.gauge("degraded", "1 while workers die faster than they may be replaced.", stats.degraded ? 1 : 0);
+  page.gauge("hot_spares", "Processes that are ready to take a lost worker's seat.", stats.hot_spares);
   page.gauge("paused", "1 while workers begin no task.", stats.paused ? 1 : 0);
   page.counter("worker_deaths", "Workers that died unasked.", stats.worker_deaths);
   page.counter("workers_recycled", "Workers that were replaced in peace.", stats.recycled);

@@ -117,6 +117,8 @@ PoolOptions validate(PoolOptions options) {
   require(processes.max_shared_bytes >= kLeast, "max_shared_bytes is " +
                                                     to_string(processes.max_shared_bytes) +
                                                     "; it must be at least " + to_string(kLeast));
+  require(processes.hot_spares >= 0 && processes.hot_spares <= kMaxHotSpares,
+          "hot_spares is " + to_string(processes.hot_spares) + "; it must be 0 to " + to_string(kMaxHotSpares));
   require(processes.keep_descriptors.size() <= 100, "keep_descriptors names " +
                                                         to_string(processes.keep_descriptors.size()) +
                                                         " descriptors; it may name at most 100");

@@ -102,7 +102,7 @@ enum class Affinity {
 
 /// What a worker's set-up and tear-down functions are told.
 struct WorkerInfo {
-  int index = 0;    ///< the worker's number in its pool, from 0
+  int index = 0;    ///< the worker's number in its pool, from 0; of a hot spare without a seat: see hot_spares
   int workers = 0;  ///< the largest number of workers of the pool
   std::string_view pool_name;
 };
@@ -131,6 +131,12 @@ struct ProcessOptions {
   /// Bytes. Address space is taken at once, memory as it is needed.
   std::size_t max_shared_bytes = std::size_t{1} << 30;
   RestartOptions restart = {};
+  /// Further workers, 0 to kMaxHotSpares, that are forked and set up ahead and stand by: one of them takes the seat of a
+  /// worker that has died, or of one that a dynamic pool grows by, and the next spare is forked after that. They
+  /// run no task before, and `workers` does not count them. While it is set up a spare has no seat:
+  /// WorkerInfo::index is `workers.max` + the spare's own number then, the seat's number in its tear-down; its age
+  /// (recycling.max_age) begins with the seat.
+  int hot_spares = 0;
   /// Descriptors that workers keep open beside 0, 1 and 2. All others are closed in them.
   std::vector<int> keep_descriptors = {};
   /// Added to the niceness of the workers; -20 to 19. Below 0 needs CAP_SYS_NICE.
@@ -190,6 +196,7 @@ struct PoolOptions {
 };
 
 inline constexpr int kMaxWorkers = 256;
+inline constexpr int kMaxHotSpares = 64;
 inline constexpr std::size_t kMaxQueueCapacity = std::size_t{1} << 20;
 
 /// The options with every default filled in.

@@ -54,7 +54,7 @@ std::string complaint_about(const ScoreboardHeader& header, std::size_t bytes, s
 }
 
 WorkerState state_of(std::uint32_t written) {
-  return written <= static_cast<std::uint32_t>(WorkerState::kStopped) ? static_cast<WorkerState>(written)
+  return written <= static_cast<std::uint32_t>(WorkerState::kSpare) ? static_cast<WorkerState>(written)
                                                                       : WorkerState::kLost;
 }
 

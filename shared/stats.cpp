@@ -21,6 +21,8 @@ std::string_view name_of(WorkerState state) {
       return "absent";
     case WorkerState::kStopped:
       return "stopped";
+    case WorkerState::kSpare:
+      return "spare";
   }
   return "unknown";
 }
@@ -41,6 +43,7 @@ constexpr std::uint64_t PoolStats::*kSums[] = {
     &PoolStats::worker_deaths,  &PoolStats::shared_bytes_in_use, &PoolStats::shared_bytes_limit,
     &PoolStats::retried,        &PoolStats::recycled,       &PoolStats::events_dropped,
     &PoolStats::event_failures, &PoolStats::misdirected,    &PoolStats::bytes_copied,
+    &PoolStats::hot_spares,
 };
 
 void merge_function(std::vector<FunctionStats>& functions, const FunctionStats& other) {

@@ -20,6 +20,7 @@ enum class WorkerState : std::uint8_t {
   kStuck,     ///< stopped (SIGSTOP), over a limit and still running, or longer than stuck_after on one task
   kAbsent,    ///< not there because a dynamic pool is smaller now
   kStopped,   ///< ended with the pool
+  kSpare,     ///< a hot spare, ready to take a seat (ProcessOptions::hot_spares)
 };
 [[nodiscard]] std::string_view name_of(WorkerState state);
 
@@ -63,6 +64,7 @@ struct PoolStats {
   std::uint64_t pending = 0;
 
   std::uint64_t refused = 0;  ///< submissions that were refused; none of them ran (C2)
+  std::uint64_t hot_spares = 0;  ///< that are ready to take a lost worker's seat (ProcessOptions::hot_spares)
   bool degraded = false;      ///< workers die faster than they may be replaced (C4)
   std::uint64_t worker_deaths = 0;
   std::uint64_t shared_bytes_in_use = 0;  ///< payload memory handed out now

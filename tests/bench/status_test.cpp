@@ -53,6 +53,17 @@ TEST(Status, SumsThePlacesOfAWorker) {
   EXPECT_THAT(text, Not(HasSubstr("lost")));
 }
 
+TEST(Status, ShowsHotSparesBesideTheWorkers) {
+  const auto memory = ScoreboardMemory::create(
+      {.pool_name = "ward", .backend = ScoreboardBackend::kProcesses, .seats = 1, .places = 4});
+  memory.entry(0).arrive(4711, 0, 1);
+  memory.entry(2).arrive(4712, 1, 1);
+  memory.entry(2).set_state(WorkerState::kSpare, 1);
+  const auto text = print_scoreboard(Scoreboard(memory.path()).read());
+  EXPECT_THAT(text, HasSubstr("1 of at most 1 workers, 1 hot spare\n"));
+  EXPECT_THAT(text, HasSubstr(" spare  4712  spare "));
+}
+
 TEST(Status, TheCommandReadsAnotherProcess) {
   const auto memory = make_board();
   CommandRun run({"status", std::to_string(getpid()), "--json", "-"});

@@ -61,6 +61,7 @@ TEST(PoolOptions, AComplaintNamesTheOptionItsValueAndItsLimits) {
   EXPECT_THAT(complaint([](auto& o) { o.queue_capacity = kMaxQueueCapacity + 1; }),
               HasSubstr("queue_capacity"));
 
+  EXPECT_THAT(complaint([](auto& o) { o.processes.hot_spares = 65; }), HasSubstr("hot_spares is 65; it must be 0 to 64"));
   const auto shared = complaint([](auto& o) { o.processes.max_shared_bytes = 65'535; });
   EXPECT_THAT(shared, HasSubstr("max_shared_bytes is 65535"));
   EXPECT_THAT(shared, HasSubstr("65536"));

@@ -15,7 +15,7 @@ PoolStats numbered() {
         &PoolStats::timed_out, &PoolStats::lost, &PoolStats::rejected_later, &PoolStats::pending,
         &PoolStats::refused, &PoolStats::worker_deaths, &PoolStats::shared_bytes_in_use,
         &PoolStats::shared_bytes_limit, &PoolStats::retried, &PoolStats::recycled, &PoolStats::events_dropped,
-        &PoolStats::event_failures, &PoolStats::misdirected, &PoolStats::bytes_copied}) {
+        &PoolStats::event_failures, &PoolStats::misdirected, &PoolStats::bytes_copied, &PoolStats::hot_spares}) {
     stats.*count = number++;
   }
   return stats;
@@ -42,6 +42,7 @@ TEST(PoolStats, MergeSumsEveryCount) {
   EXPECT_EQ(sum.event_failures, 32U);
   EXPECT_EQ(sum.misdirected, 34U);
   EXPECT_EQ(sum.bytes_copied, 36U);
+  EXPECT_EQ(sum.hot_spares, 38U);
 }
 
 TEST(PoolStats, MergeListsWorkersAndJoinsFunctionsByName) {
@@ -83,7 +84,7 @@ TEST(PoolStats, MergeWithItselfDoubles) {
 
 TEST(PoolStats, AliveAreThoseThatCanRunTasks) {
   PoolStats stats;
-  for (int state = 0; state <= static_cast<int>(WorkerState::kStopped); ++state)
+  for (int state = 0; state <= static_cast<int>(WorkerState::kSpare); ++state)
     stats.workers.push_back({.state = static_cast<WorkerState>(state)});
   EXPECT_EQ(stats.workers_alive(), 2);
 }
