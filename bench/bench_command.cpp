@@ -20,12 +20,17 @@
 #include "bench/formats/outputs.h"
 #include "bench/interrupt.h"
 #include "bench/option_readers.h"
+#include "bench/partial_file.h"
 #include "bench/plan.h"
+#include "bench/plan_file.h"
+#include "bench/plan_report.h"
 #include "bench/plugin.h"
+#include "bench/precision.h"
 #include "bench/reporters/environment.h"
 #include "bench/reporters/progress.h"
 #include "bench/reporters/table.h"
 #include "bench/reporters/verdict.h"
+#include "bench/resume.h"
 #include "bench/runner.h"
 #include "bench/trace/trace_option.h"
 
@@ -38,6 +43,9 @@ struct BenchFlags {
   std::vector<std::string> out;
   std::string format;
   std::string baseline;
+  std::string plan_file;
+  std::string resume;
+  bool plan_only = false;
   GateFlags gates;
   TraceFlags trace;
   std::string color = "auto";
@@ -68,10 +76,13 @@ struct Baseline {
   double margin = kDefaultMargin;
 };
 
-Baseline read_baseline(const BenchFlags& flags) {
+Baseline read_baseline(const BenchFlags& flags, const Plan& plan) {
   Baseline baseline;
-  baseline.gates = read_gates(flags.gates);
-  baseline.margin = read_margin(flags.gates);
+  // With --precision, --strict has something to be strict about without a gate too.
+  GateFlags gates = flags.gates;
+  gates.strict = gates.strict && !(plan.precision && gates.fail_if.empty());
+  baseline.gates = read_gates(gates);
+  baseline.margin = plan.judging.margin;
   if (flags.baseline.empty()) {
     if (!baseline.gates.empty()) throw UsageError("--fail-if compares with a baseline; add --baseline FILE");
     return baseline;
@@ -144,39 +155,78 @@ void report(const Findings& findings, const BenchFlags& flags, ColorChoice colou
   trace.commit();
 }
 
+Plan read_plan(const BenchFlags& flags) {
+  BenchOptions options = flags.options;
+  options.margin = flags.gates.margin;
+  if (!flags.plan_file.empty()) {
+    const PlanFile file = read_plan_file(flags.plan_file, options);
+    load_workloads_for_command(file.load);
+    return make_plan(file, read_machine_room());
+  }
+  load_workloads_for_command(options.load);
+  return make_plan(options, read_machine_room());
+}
+
+/// An interrupted run is taken up where it was left, and written to the same file unless told otherwise.
+std::string choose_json(const BenchFlags& flags) {
+  return flags.json.empty() && !flags.resume.empty() ? without_partial_suffix(flags.resume) : flags.json;
+}
+
+/// A partial file that a run left that was killed is overwritten by the next one; that should be no surprise.
+void warn_of_partial_file(const std::string& path, const BenchFlags& flags) {
+  if (path.empty() || flags.resume == path || access(path.c_str(), F_OK) != 0) return;
+  fmt::print(
+      stderr,
+      "note: an interrupted run left '{}'; --resume {} would go on with it, and this run will overwrite it\n",
+      path, path);
+}
+
 int run_bench(const BenchFlags& flags) {
   const ColorChoice colour = read_color(flags.color);
-  load_workloads_for_command(flags.options.load);
-  const Plan plan = make_plan(flags.options, read_machine_room());
+  const Plan plan = read_plan(flags);
   check_input(plan.input);
-  const Baseline baseline = read_baseline(flags);
-  check_outputs(flags.out, flags.format, flags.json, flags.trace.path);
-  Outputs outputs(flags.out, flags.format, flags.json, plan);
+  if (flags.plan_only) {
+    fmt::print("{}", print_plan(plan));
+    return kExitOk;
+  }
+  const Baseline baseline = read_baseline(flags, plan);
+  RunnerOptions runner;
+  if (!flags.resume.empty()) runner.earlier = resume_from(flags.resume, plan);
+  const std::string json = choose_json(flags);
+  check_outputs(flags.out, flags.format, json, flags.trace.path);
+  Outputs outputs(flags.out, flags.format, json, plan);
   TraceOutput trace(flags.trace, plan.cells.size() * plan.backends.size());
+  runner.trace = trace.trace();
   ProgressKind kind = can_redraw(stderr) ? ProgressKind::kRedrawn : ProgressKind::kLines;
   if (flags.quiet || flags.no_progress) kind = ProgressKind::kNone;
+  const auto progress = make_progress(kind);
+  PartialFile partial(*progress, json.empty() || json == "-" ? "" : partial_path(json), own_command_line());
+  warn_of_partial_file(partial.path(), flags);
   std::optional<BenchResults> results;
   std::optional<DrillResults> crash;
+  // What was measured is reported and written also when what comes after it fails.
+  std::optional<CommandError> failed;
   {
     const Interrupt interrupt;
     try {
-      results = run_plan(plan, *make_progress(kind), {.trace = trace.trace()});
+      results = run_plan(plan, partial, runner);
       if (!results->partial()) crash = drill_crash(plan);
     } catch (const UnfitMachine& refusal) {
       throw UnfitError(fmt::format("a pool could not be started: {}", refusal.what()));
     } catch (const DrillFailure& failure) {
-      throw CommandError(failure.unfit ? kExitUnfit : kExitInternal, failure.what());
+      failed = CommandError(failure.unfit ? kExitUnfit : kExitInternal, failure.what());
     }
   }
   Findings findings{.results = *results, .crash = crash};
-  std::optional<UsageError> incomparable;
   try {
     findings.comparison = compare_with(baseline, flags, *results, findings.warnings);
-  } catch (const UsageError& error) {  // what was measured is reported and written all the same
-    incomparable = error;
+  } catch (const UsageError& error) {
+    failed = error;
   }
   report(findings, flags, colour, outputs, trace);
-  if (incomparable) throw *incomparable;
+  partial.discard();
+  if (flags.resume == partial.path()) unlink(flags.resume.c_str());  // all of it is in the JSON now
+  if (failed) throw CommandError(*failed);
   if (results->partial()) return kExitSignal + results->signal;
   const auto any = [&](auto CellResult::*list) {
     return std::any_of(results->cells.begin(), results->cells.end(),
@@ -184,7 +234,9 @@ int run_bench(const BenchFlags& flags) {
   };
   if (any(&CellResult::problems)) return kExitWrong;
   if (any(&CellResult::crashes)) return kExitInternal;
-  return findings.comparison ? exit_code_of(*findings.comparison, flags.gates.strict) : kExitOk;
+  const int gate = findings.comparison ? exit_code_of(*findings.comparison, flags.gates.strict) : kExitOk;
+  if (gate == kExitOk && flags.gates.strict && !every_cell_is_precise(*results)) return kExitUndecided;
+  return gate;
 }
 
 std::function<int()> set_up(CLI::App& app) {
@@ -206,6 +258,19 @@ std::function<int()> set_up(CLI::App& app) {
   app.add_option("--max-time", options.max_time,
                  "Length of the whole run: fewer trials where they do not fit")
       ->type_name("T");
+  app.add_option(
+         "--precision", options.precision,
+         "More pairs, 10 times --trials at most, until the interval is within this share of the ratio")
+      ->type_name("P%");
+  app.add_option("--interval", options.interval,
+                 "sign or bootstrap: how the interval of the median is found (sign)")
+      ->type_name("NAME");
+  app.add_flag("--plan", flags->plan_only, "Say what would be run and how long that takes, and run nothing");
+  app.add_option("--plan-file", flags->plan_file, "What to run, as JSON with the names of these flags")
+      ->type_name("FILE");
+  app.add_option("--resume", flags->resume,
+                 "Go on with the interrupted run that wrote this JSON; needs the options that it began with")
+      ->type_name("FILE");
   app.add_option("--backend", options.backend, "threads, processes or both (both)")->type_name("NAME");
   app.add_option("-w,--workers", options.workers,
                  "Numbers of workers, one set of cells each, as 1,2,4 or 1..4 (usable CPUs)")
@@ -245,6 +310,9 @@ std::function<int()> set_up(CLI::App& app) {
   app.add_option("--plant", options.plant,
                  "Makes one backend do this much more work for each task that counts, to try out gates")
       ->type_name("BACKEND:P%");
+  app.add_option("--aa", options.aa,
+                 "An A/A test: one backend on both sides, so that every difference is a false alarm")
+      ->type_name("BACKEND");
   app.add_option("--seed", options.seed, "Decides payloads and the order of the rounds (42)")->type_name("N");
   app.add_option("--input", options.input, "The text that wordcount reads (generated)")->type_name("FILE");
   app.add_flag("-q,--quiet", flags->quiet, "No tables and no progress, the verdict only");
@@ -269,6 +337,10 @@ constinit const Command kBenchCommand{
         "  twinpool bench --workload echo --payload 1MiB --trials 20 --json echo.json\n"
         "  twinpool bench --out bench.md --out bench.google.json --baseline base.json --fail-if "
         "'ratio<-10%'\n"
+        "  twinpool bench --precision 3% --max-time 10m         as many pairs as that takes, if it can be "
+        "had\n"
+        "  twinpool bench --plan-file nightly.json --json r.json; later, after an interruption: --resume "
+        "r.json\n"
         "  twinpool bench --workload wordcount --input /usr/share/common-licenses/GPL-3",
     .set_up = &set_up};
 

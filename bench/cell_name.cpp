@@ -43,6 +43,7 @@ std::string name_of(const Cell& cell, std::string_view backend, char assign) {
     if (!cell.stealing) name += fmt::format("/stealing{}off", assign);
   }
   if (cell.priority) name += fmt::format("/priority{}{}", assign, *cell.priority);
+  if (cell.twice) name += fmt::format("/aa{}{}", assign, name_of(*cell.twice));
   return name;
 }
 

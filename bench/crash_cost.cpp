@@ -43,7 +43,8 @@ std::string describe_twin(const DrillResults& results, Backend backend) {
 }  // namespace
 
 std::optional<DrillResults> drill_crash(const Plan& plan) {
-  if (plan.backends.size() != kBackends.size() || plan.cells.empty()) return std::nullopt;
+  if (plan.backends.size() != kBackends.size() || plan.cells.empty() || plan.cells.front().twice)
+    return std::nullopt;
   DrillOptions options;
   options.faults = {find_fault("segv")};
   options.workers = std::max(plan.cells.front().workers, 1);

@@ -8,6 +8,8 @@
 
 #include "bench/cell_name.h"
 #include "bench/cli.h"
+#include "bench/statistics.h"
+#include "bench/suite_test.h"
 
 namespace twinpool::bench {
 namespace {
@@ -89,10 +91,28 @@ class Comparer {
       comparison_.unmatched.push_back(fmt::format("the older run has no cell {}", name_of(cell.cell)));
       add_cell({nullptr, &cell, ""});
     }
+    judge_together();
     return std::move(comparison_);
   }
 
  private:
+  /// Among many changes some are said to be one by chance alone.
+  void judge_together() {
+    std::vector<double> p_values;
+    for (const Change& change : comparison_.changes) {
+      if (change.p) p_values.push_back(*change.p);
+    }
+    const auto adjusted = adjust_holm(p_values);
+    std::size_t test = 0;
+    for (Change& change : comparison_.changes) {
+      if (!change.p) continue;
+      change.p_holm = adjusted[test++];
+      const bool changed =
+          change.verdict == ChangeVerdict::kBetter || change.verdict == ChangeVerdict::kWorse;
+      change.holds_in_suite = changed && *change.p_holm <= kSuiteAlpha;
+    }
+  }
+
   static const CellResult* find_cell(const BenchResults& in, const CellResult& wanted) {
     const auto found = std::find_if(in.cells.begin(), in.cells.end(), [&](const CellResult& cell) {
       return name_of(cell.cell) == name_of(wanted.cell);
@@ -177,6 +197,7 @@ class Comparer {
           fmt::format("{} and {} trials are too few for an interval; 4 and 4 are the fewest, 10 are better",
                       before.size(), after.size());
     } else {
+      if (busy.empty()) change.p = mann_whitney(before, after).p;
       if (comparison_.machine && measure.kind != Kind::kRatio)
         widen(*change.ratio, measure.kind, *comparison_.machine);
       if (busy.empty())

@@ -35,7 +35,11 @@ struct Change {
   std::optional<double> after = {};
   std::optional<Shift> ratio =
       {};  ///< after / before with its interval; none for counts and where one is missing
+  std::optional<double> p = {};       ///< Mann-Whitney, where there is an interval
+  std::optional<double> p_holm = {};  ///< adjusted for all changes that were tested
   ChangeVerdict verdict = ChangeVerdict::kUndecidable;
+  /// Better or worse, also when all changes are judged together; see STATISTICS.md.
+  bool holds_in_suite = false;
   std::string why = {};  ///< one sentence where the verdict is kUndecidable
 };
 
@@ -75,6 +79,8 @@ void ask_gates(Comparison& comparison, const std::vector<Gate>& gates);
 /// 0, 3 (a gate failed) or, with `strict`, 6 (one was undecided).
 [[nodiscard]] int exit_code_of(const Comparison& comparison, bool strict);
 
+/// Which changes hold when all are judged together: one sentence with a line end; "" for fewer than two.
+[[nodiscard]] std::string print_suite(const Comparison& comparison);
 [[nodiscard]] std::string print_comparison(const Comparison& comparison, bool all_measures);
 /// One sentence for each gate that did not pass, and one that counts; "" without gates.
 [[nodiscard]] std::string print_gates(const Comparison& comparison);

@@ -130,19 +130,14 @@ void add_gate_flags(CLI::App& app, GateFlags& flags) {
 }
 
 std::vector<Gate> read_gates(const GateFlags& flags) {
-  if (flags.strict && flags.fail_if.empty()) throw UsageError("--strict is about gates; add --fail-if GATE");
+  if (flags.strict && flags.fail_if.empty()) throw UsageError("--strict is about gates, and in bench about --precision; add --fail-if GATE");
   std::vector<Gate> gates;
   for (const std::string& text : flags.fail_if) gates.push_back(read_gate(text));
   return gates;
 }
 
 double read_margin(const GateFlags& flags) {
-  if (flags.margin.empty()) return kDefaultMargin;
-  const auto share = parse_percent(flags.margin, 100);
-  if (!share)
-    throw UsageError(
-        fmt::format("--margin must be above 0 % and at most 100 %, for example 5%, not '{}'", flags.margin));
-  return *share;
+  return flags.margin.empty() ? kDefaultMargin : read_share("--margin", flags.margin);
 }
 
 void annotate(const Comparison& comparison, std::FILE* out) {

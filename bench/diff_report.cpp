@@ -9,6 +9,7 @@
 #include "bench/diff.h"
 #include "bench/formats/finite.h"
 #include "bench/reporters/text_table.h"
+#include "bench/suite_test.h"
 
 namespace twinpool::bench {
 namespace {
@@ -125,15 +126,37 @@ nlohmann::json change_json(const Change& change) {
                       {"before", nullptr},
                       {"after", nullptr},
                       {"change", shift_json(change.ratio)},
+                      {"p", nullptr},
+                      {"p_holm", nullptr},
+                      {"holds_in_suite", change.holds_in_suite},
                       {"verdict", name_of(change.verdict)}};
   if (change.backend) json["backend"] = name_of(*change.backend);
   put(json, "before", change.before);
   put(json, "after", change.after);
+  put(json, "p", change.p);
+  put(json, "p_holm", change.p_holm);
   if (!change.why.empty()) json["why"] = change.why;
   return json;
 }
 
 }  // namespace
+
+std::string print_suite(const Comparison& comparison) {
+  std::vector<std::string> names;
+  std::size_t tests = 0;
+  for (const Change& change : comparison.changes) {
+    tests += change.p ? 1 : 0;
+    if (change.holds_in_suite)
+      names.push_back(fmt::format("{}{} {}", change.cell,
+                                  change.backend ? fmt::format(" {}", name_of(*change.backend)) : "",
+                                  change.measure->name));
+  }
+  if (tests < 2) return "";
+  return fmt::format("Tested together (Holm over {} changes, {:.0f} % for the whole list), {}.\n", tests,
+                     kSuiteAlpha * 100,
+                     names.empty() ? "nothing changed beyond doubt"
+                                   : fmt::format("these changed: {}", fmt::join(names, ", ")));
+}
 
 std::string print_comparison(const Comparison& comparison, bool all_measures) {
   using Align = TextTable::Align;
@@ -143,7 +166,7 @@ std::string print_comparison(const Comparison& comparison, bool all_measures) {
   for (const Change& change : comparison.changes) {
     if (is_shown(change, all_measures)) table.add(row_of(change));
   }
-  std::string text = print_machine(comparison) + "\n" + table.str() + "\n";
+  std::string text = print_machine(comparison) + "\n" + table.str() + "\n" + print_suite(comparison);
   for (const std::string& note : notes_of(comparison, all_measures)) text += "note: " + note + "\n";
   return text;
 }
@@ -195,6 +218,7 @@ std::string markdown_of(const Comparison& comparison) {
   }
   if (left_out > 0)
     text += fmt::format("\n{} more rows do not fit into a job summary; see the JSON.\n", left_out);
+  text += "\n" + print_suite(comparison);
   for (const std::string& note : notes_of(comparison, false)) {
     if (text.size() < kMostTableBytes + (8 << 10)) text += fmt::format("\n- {}", note);
   }

@@ -61,6 +61,14 @@ std::optional<double> parse_percent(std::string_view text, double most_percent) 
   return percent / 100;
 }
 
+double read_share(std::string_view flag, const std::string& text) {
+  const auto share = parse_percent(text, 100);
+  if (!share)
+    throw UsageError(
+        fmt::format("{} must be above 0 % and at most 100 %, for example 5%, not '{}'", flag, text));
+  return *share;
+}
+
 std::vector<Backend> read_backends(const std::string& name) {
   if (name == "both") return {kBackends.begin(), kBackends.end()};
   if (const auto backend = parse_backend(name)) return {*backend};

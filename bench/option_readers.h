@@ -24,6 +24,8 @@ namespace twinpool::bench {
 [[nodiscard]] bool read_switch(std::string_view flag, const std::string& text);
 /// A share such as "5%", above 0 % and at most `most_percent`, as a fraction; nothing for any other text.
 [[nodiscard]] std::optional<double> parse_percent(std::string_view text, double most_percent);
+/// The same, at most 100 %. Errors: UsageError that names the flag.
+[[nodiscard]] double read_share(std::string_view flag, const std::string& text);
 /// "threads", "processes" or "both". Errors: UsageError that suggests the nearest name.
 [[nodiscard]] std::vector<Backend> read_backends(const std::string& name);
 /// This program's own command line, for reports.

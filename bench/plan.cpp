@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <fstream>
 #include <limits>
@@ -12,6 +13,7 @@
 #include "bench/cli.h"
 #include "bench/nearest_name.h"
 #include "bench/option_readers.h"
+#include "bench/precision.h"
 #include "bench/strategies.h"
 #include "bench/units.h"
 #include "shared/cgroup.h"
@@ -145,6 +147,14 @@ void read_plant(Cell& cell, const std::string& text) {
   cell.planted[static_cast<std::size_t>(*backend)] = *share;
 }
 
+Backend read_twice(const BenchOptions& options) {
+  const auto chosen = read_backends(options.aa);
+  if (chosen.size() != 1)
+    throw UsageError(
+        fmt::format("--aa runs one backend on both sides: threads or processes, not '{}'", options.aa));
+  return chosen.front();
+}
+
 /// Shared memory that a cell may need at once; more than any machine has where it does not fit the type.
 double shared_need(const Cell& cell) {
   const auto payload = static_cast<double>(cell.payload_bytes);
@@ -179,6 +189,7 @@ Cell make_cell(const Workload& workload, int workers, const BenchOptions& option
   choose_dispatch(cell, options);
   cell.parameters = read_parameters(workload, options.parameters);
   read_plant(cell, options.plant);
+  if (!options.aa.empty()) cell.twice = read_twice(options);
   if (!options.window.empty()) cell.window = read_count("--window", options.window, 1, kMaxQueueCapacity);
   if (!options.payload.empty() && !workload.payload.empty()) {
     cell.payload_bytes = require(parse_size("--payload", options.payload));
@@ -198,7 +209,34 @@ Cell make_cell(const Workload& workload, int workers, const BenchOptions& option
   return cell;
 }
 
+/// What decides how many pairs there are, and what they say.
+void read_judging(Plan& plan, const BenchOptions& options) {
+  plan.judging.seed = plan.seed;
+  if (!options.interval.empty()) {
+    static const std::array<std::string, 2> kMethods{"sign", "bootstrap"};
+    const auto method = interval_method_named(options.interval);
+    if (!method)
+      throw UsageError(fmt::format("--interval cannot be '{}'{}", options.interval,
+                                   suggest_name(options.interval, kMethods)));
+    plan.judging.interval = *method;
+  }
+  if (!options.margin.empty()) plan.judging.margin = read_share("--margin", options.margin);
+  if (options.precision.empty()) return;
+  plan.precision = read_share("--precision", options.precision);
+  if (plan.backends.size() != 2)
+    throw UsageError("--precision is about the ratio of the two backends; leave out --backend");
+  if (static_cast<std::size_t>(plan.trials) < kFewestForInterval)
+    throw UsageError(
+        fmt::format("--precision needs an interval, and {} trials give none: --trials {} or more",
+                    plan.trials, kFewestForInterval));
+}
+
 }  // namespace
+
+std::size_t Plan::most_pairs() const {
+  const auto first = static_cast<std::size_t>(trials);
+  return precision ? std::min<std::size_t>(kPrecisionFactor * first, kMostTrials) : first;
+}
 
 MachineRoom read_machine_room() {
   MachineRoom room{.usable_cpus = usable_cpus(),
@@ -216,7 +254,9 @@ MachineRoom read_machine_room() {
 
 Plan make_plan(const BenchOptions& options, const MachineRoom& room) {
   Plan plan;
-  plan.backends = read_backends(options.backend);
+  plan.backends = read_backends(options.backend.empty() ? "both" : options.backend);
+  if (plan.backends.size() != 2 && !options.aa.empty())
+    throw UsageError("--aa fills both sides with one backend; leave out --backend");
   const auto chosen = read_workloads(options.workloads, options.suite);
   check_parameters(options.parameters, chosen);
   const auto workers = read_workers(options.workers, room.usable_cpus);
@@ -235,6 +275,7 @@ Plan make_plan(const BenchOptions& options, const MachineRoom& room) {
   if (!options.trials.empty())
     plan.trials = static_cast<int>(read_count("--trials", options.trials, 1, kMostTrials));
   plan.seed = read_seed(options.seed);
+  read_judging(plan, options);
   plan.input = options.input;
   plan.load = options.load;
   if (!options.max_time.empty()) {

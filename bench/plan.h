@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bench/backend.h"
+#include "bench/statistics.h"
 #include "bench/workloads/registry.h"
 
 namespace twinpool::bench {
@@ -20,7 +21,7 @@ struct BenchOptions {
   std::vector<std::string> parameters = {};  ///< each "NAME=VALUE"
   std::vector<std::string> load = {};        ///< libraries, loaded already
   std::string max_time = {};                 ///< empty: as long as it takes
-  std::string backend = "both";
+  std::string backend = {};                  ///< empty: both
   std::vector<std::string> workers = {};  ///< each "N", "N,N" or "N..N"; empty: usable CPUs
   std::string tasks = {};                 ///< tasks of a round; empty: calibrated
   std::string duration = {};              ///< length of a round; empty: kRoundLength
@@ -33,6 +34,10 @@ struct BenchOptions {
   std::string seed = {};
   std::string input = {};
   std::string plant = {};  ///< BACKEND:P%, a slowdown on purpose
+  std::string aa = {};     ///< a backend to be run on both sides
+  std::string interval = {};   ///< sign or bootstrap; empty: sign
+  std::string precision = {};  ///< P%; empty: as many pairs as there are trials
+  std::string margin = {};     ///< P%; empty: 5%
 };
 
 inline constexpr int kDefaultTrials = 10;
@@ -56,6 +61,8 @@ struct Cell {
   bool stealing = true;  ///< means nothing while all workers share one queue
   /// Share of extra work of each backend (threads, processes) that the figures do not count: a slowdown on purpose.
   std::array<double, 2> planted{};
+  /// An A/A test: the backend that runs on both sides, whatever they are called.
+  std::optional<Backend> twice = {};
 };
 
 /// What will be measured.
@@ -70,6 +77,12 @@ struct Plan {
   std::vector<std::string> load = {};  ///< libraries that each trial loads
   /// For the whole run; the number of pairs of each cell then is what fits, `trials` at most.
   std::optional<double> max_time_s = {};
+  Judging judging = {};
+  /// The half-width of each ratio's interval, as a share, at which a cell has enough pairs; see precision.h.
+  std::optional<double> precision = {};
+
+  /// Pairs that one cell gets at most.
+  [[nodiscard]] std::size_t most_pairs() const;
 };
 
 /// What of the machine decides whether a plan can be followed.

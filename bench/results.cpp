@@ -17,9 +17,12 @@ namespace {
 /// others.
 constexpr double kMostForeign = 0.05;
 
-std::optional<RatioEstimate> estimate(const std::vector<PairedValue>& pairs) {
-  if (pairs.empty()) return std::nullopt;
-  return estimate_ratio(pairs);
+/// Whether others took CPUs that the cell needed.
+bool is_disturbed(const CellResult& cell, int usable_cpus) {
+  return std::any_of(cell.sides.begin(), cell.sides.end(), [&](const BackendResult& side) {
+    const auto share = effective_parallelism(cell, side, usable_cpus);
+    return share && *share < kLeastParallelism && cell.foreign_cpu > kMostForeign;
+  });
 }
 
 }  // namespace
@@ -96,7 +99,7 @@ std::vector<PairedValue> pairs_of(const CellResult& cell, Quantity quantity) {
 }
 
 std::optional<RatioEstimate> ratio_of(const CellResult& cell, Quantity quantity) {
-  return estimate(pairs_of(cell, quantity));
+  return estimate_ratio(pairs_of(cell, quantity), cell.judging);
 }
 
 std::string print_ratio(const std::optional<RatioEstimate>& ratio) {
@@ -114,26 +117,40 @@ std::string print_throughput(const CellResult& cell, Backend backend) {
 std::optional<RatioEstimate> control_ratio(const BenchResults& results) {
   auto pairs = results.control_before.pairs;
   pairs.insert(pairs.end(), results.control_after.pairs.begin(), results.control_after.pairs.end());
-  return estimate(pairs);
+  return estimate_ratio(pairs, results.plan.judging);
 }
 
 CellFinding find(const CellResult& cell, int usable_cpus) {
-  const auto pairs = pairs_of(cell, throughput_of);
   if (cell.sides.size() < 2) return CellFinding::kNotCompared;
-  const auto ratio = estimate(pairs);
+  const auto ratio = ratio_of(cell, throughput_of);
   if (!ratio || !ratio->has_interval()) return CellFinding::kTooFewPairs;
-  for (const BackendResult& side : cell.sides) {
-    const auto share = effective_parallelism(cell, side, usable_cpus);
-    if (share && *share < kLeastParallelism && cell.foreign_cpu > kMostForeign) return CellFinding::kTooNoisy;
-  }
-  if (ratio->low <= 1 && ratio->high >= 1) return CellFinding::kNoDifference;
-  if (judge(log_ratios(pairs), cell.cell.workload->margin).verdict == Verdict::kSame)
-    return CellFinding::kNoDifference;
+  const auto judgement = judgement_of(cell, usable_cpus);
+  if (!judgement) return CellFinding::kTooNoisy;
+  if (judgement->verdict == Verdict::kSame) return CellFinding::kSame;
+  if (judgement->verdict == Verdict::kNotResolved) return CellFinding::kNoDifference;
   return ratio->ratio < 1 ? CellFinding::kThreads : CellFinding::kProcesses;
+}
+
+std::optional<Judgement> judgement_of(const CellResult& cell, int usable_cpus) {
+  const auto pairs = pairs_of(cell, throughput_of);
+  if (pairs.empty() || is_disturbed(cell, usable_cpus)) return std::nullopt;
+  return judge(log_ratios(pairs), cell.judging);
+}
+
+std::optional<double> smallest_effect_of(const CellResult& cell) {
+  return smallest_effect(log_ratios(pairs_of(cell, throughput_of)));
+}
+
+std::optional<double> half_width_of(const CellResult& cell) {
+  const auto ratio = ratio_of(cell, throughput_of);
+  if (!ratio || !ratio->has_interval()) return std::nullopt;
+  return std::sqrt(ratio->high / ratio->low) - 1;
 }
 
 std::string_view name_of(CellFinding finding) {
   switch (finding) {
+    case CellFinding::kSame:
+      return "same";
     case CellFinding::kNoDifference:
       return "no clear difference";
     case CellFinding::kThreads:
@@ -151,14 +168,20 @@ std::string_view name_of(CellFinding finding) {
 }
 
 std::string compare_with_expectation(const CellResult& cell, CellFinding finding) {
+  if (cell.cell.twice) return "";  // nothing is expected of a backend against itself
   const Expected expected = cell.cell.workload->expected;
   const auto answer = [](bool met) { return met ? "as expected" : "surprise"; };
-  if (finding == CellFinding::kThreads) return answer(expected == Expected::kThreads);
-  if (finding == CellFinding::kProcesses) return answer(expected == Expected::kProcesses);
+  const auto ratios = log_ratios(pairs_of(cell, throughput_of));
+  Judging declared = cell.judging;  // what the workload's author said counts as no difference
+  declared.margin = cell.cell.workload->margin;
+  if (finding == CellFinding::kThreads || finding == CellFinding::kProcesses) {
+    if (expected == Expected::kNoDifference) return answer(judge(ratios, declared).verdict == Verdict::kSame);
+    return answer((expected == Expected::kThreads) == (finding == CellFinding::kThreads));
+  }
+  if (finding == CellFinding::kSame) return answer(expected == Expected::kNoDifference);
   if (finding != CellFinding::kNoDifference) return "";
   if (expected == Expected::kNoDifference) return answer(true);
-  const auto ratios = log_ratios(pairs_of(cell, throughput_of));
-  const Judgement judgement = judge(ratios, cell.cell.workload->margin);
+  const Judgement judgement = judge(ratios, declared);
   if (judgement.verdict == Verdict::kSame) return answer(false);
   return judgement.more_pairs
              ? fmt::format("about {} trials would settle it", ratios.size() + *judgement.more_pairs)
@@ -166,20 +189,24 @@ std::string compare_with_expectation(const CellResult& cell, CellFinding finding
 }
 
 void collect_problems(CellResult& cell) {
+  const auto add = [&](std::string sentence) {
+    if (std::find(cell.problems.begin(), cell.problems.end(), sentence) == cell.problems.end())
+      cell.problems.push_back(std::move(sentence));
+  };
   for (const BackendResult& side : cell.sides) {
     for (std::size_t i = 0; i < side.samples.size(); ++i) {
       const Sample& sample = side.samples[i];
       if (!sample.first_mistake.empty()) {
-        cell.problems.push_back(fmt::format(
-            "{} with {}: {} wrong, {} failed and {} lost results in trial {} ({})", cell.cell.workload->name,
-            name_of(side.backend), sample.wrong, sample.failed, sample.lost, i + 1, sample.first_mistake));
+        add(fmt::format("{} with {}: {} wrong, {} failed and {} lost results in trial {} ({})",
+                        cell.cell.workload->name, name_of(side.backend), sample.wrong, sample.failed,
+                        sample.lost, i + 1, sample.first_mistake));
       } else if (!sample.balanced) {
-        cell.problems.push_back(fmt::format("{} with {}: the pool's counts do not add up in trial {}",
-                                            cell.cell.workload->name, name_of(side.backend), i + 1));
+        add(fmt::format("{} with {}: the pool's counts do not add up in trial {}", cell.cell.workload->name,
+                        name_of(side.backend), i + 1));
       } else if (sample.checksum != cell.sides.front().samples.front().checksum) {
-        cell.problems.push_back(fmt::format(
-            "{}: the checksum of {} in trial {} differs from that of {} in trial 1", cell.cell.workload->name,
-            name_of(side.backend), i + 1, name_of(cell.sides.front().backend)));
+        add(fmt::format("{}: the checksum of {} in trial {} differs from that of {} in trial 1",
+                        cell.cell.workload->name, name_of(side.backend), i + 1,
+                        name_of(cell.sides.front().backend)));
       }
     }
   }

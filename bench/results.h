@@ -33,6 +33,7 @@ struct CellResult {
       {};  ///< wrong or missing results, one sentence each; empty in a sound run
   std::vector<std::string> crashes = {};  ///< trials that gave no sample, one sentence each
   bool complete = false;
+  Judging judging = {};
 
   [[nodiscard]] const BackendResult* side(Backend backend) const;
 };
@@ -87,7 +88,8 @@ using Quantity = double (*)(const Sample&);
 
 /// What can be said of one cell.
 enum class CellFinding {
-  kNoDifference,  ///< the interval includes 1, or lies within the margin of the workload
+  kSame,          ///< the interval lies within the margin: no difference that matters
+  kNoDifference,  ///< the interval includes 1 and reaches beyond the margin: not resolved
   kThreads,       ///< threads are faster, beyond doubt
   kProcesses,     ///< processes are faster, beyond doubt
   kTooFewPairs,   ///< fewer pairs than an interval needs
@@ -96,11 +98,17 @@ enum class CellFinding {
 };
 [[nodiscard]] CellFinding find(const CellResult& cell, int usable_cpus);
 [[nodiscard]] std::string_view name_of(CellFinding finding);
+/// The pairs' verdict on throughput; nothing where no verdict may be given.
+[[nodiscard]] std::optional<Judgement> judgement_of(const CellResult& cell, int usable_cpus);
+/// The smallest share by which the throughputs could differ and be found so in four of five such runs.
+[[nodiscard]] std::optional<double> smallest_effect_of(const CellResult& cell);
+/// Half the width of the interval of the ratio, as a share; nothing without an interval.
+[[nodiscard]] std::optional<double> half_width_of(const CellResult& cell);
 /// "as expected", "surprise", or how many trials would settle it; empty where nothing can be said.
 [[nodiscard]] std::string compare_with_expectation(const CellResult& cell, CellFinding finding);
 
-/// Adds to `cell.problems` what its samples say is wrong: results, balances, and checksums that differ
-/// between the backends.
+/// Adds to `cell.problems` what its samples say is wrong, each once: results, balances, and checksums that
+/// differ between the backends.
 void collect_problems(CellResult& cell);
 
 }  // namespace twinpool::bench

@@ -30,21 +30,28 @@ struct Recording {
   std::string finished_at;
   std::string machine_hash;
   std::string machine;  ///< the machine card, as JSON
+  std::string options;  ///< as JSON
   bool partial = false;
   BenchResults results;
   std::vector<std::unique_ptr<RecordedWorkload>> workloads;
 };
 
+/// Which cells of an interrupted run are wanted.
+enum class Cells {
+  kComplete,  ///< those that can be compared; a file without any is refused
+  kAll,       ///< also the one that it was interrupted in
+};
+
 /// Reads a result strictly: every figure that counts has to be there, of the right type and finite. Unknown
-/// names are skipped, as bench/json_schema.md asks of readers. Cells that the run did not complete are left
-/// out.
+/// names are skipped, as bench/json_schema.md asks of readers.
 ///
 /// Errors: UsageError with one sentence that names the file and the place in it: it cannot be read, breaks
 /// off, is
 ///         not of `twinpool bench`, has a newer schema, or holds no samples or a figure that is none.
-[[nodiscard]] Recording read_recording(const std::string& path);
+[[nodiscard]] Recording read_recording(const std::string& path, Cells cells = Cells::kComplete);
 /// The same from a text; `path` only names it.
-[[nodiscard]] Recording parse_recording(const std::string& path, std::string_view text);
+[[nodiscard]] Recording parse_recording(const std::string& path, std::string_view text,
+                                        Cells cells = Cells::kComplete);
 
 /// Gives: what makes a comparison of the two doubtful, one sentence each: another machine, another build.
 [[nodiscard]] std::vector<std::string> find_obstacles(const Recording& before, const Recording& after);

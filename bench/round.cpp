@@ -132,7 +132,7 @@ PoolOptions pool_options(const RoundSpec& spec, Timing timing) {
 }
 
 RoundSpec make_round_spec(const Cell& cell, Backend backend, std::uint64_t tasks, const FlowOptions& flow) {
-  RoundSpec spec{.backend = backend,
+  RoundSpec spec{.backend = cell.twice.value_or(backend),
                  .workload = std::string(cell.workload->name),
                  .workers = cell.workers,
                  .window = cell.window,
@@ -145,7 +145,7 @@ RoundSpec make_round_spec(const Cell& cell, Backend backend, std::uint64_t tasks
   spec.planted_tasks = static_cast<std::uint64_t>(static_cast<double>(tasks) *
                                                   cell.planted[static_cast<std::size_t>(backend)]);
   spec.flow.priority = cell.priority;
-  spec.flow.backend = backend;
+  spec.flow.backend = spec.backend;
   spec.flow.workers = cell.workers;
   spec.flow.parameters = cell.parameters;
   spec.flow.workload = cell.workload;

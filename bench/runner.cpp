@@ -17,6 +17,7 @@
 #include "bench/meters/cpu.h"
 #include "bench/noise.h"
 #include "bench/pairs.h"
+#include "bench/precision.h"
 #include "bench/trace/chrome_trace.h"
 #include "bench/trace/trace_trial.h"
 #include "bench/units.h"
@@ -75,22 +76,29 @@ class Runner {
  public:
   Runner(const Plan& plan, Progress& progress, RunnerOptions options)
       : plan_(plan), progress_(progress), options_(std::move(options)) {
+    if (options_.earlier) results_ = std::move(*options_.earlier);
     results_.plan = plan;
+    earlier_s_ = results_.wall_s;
     begin_ = Clock::now();
     results_.usable_cpus = usable_cpus();
+    const auto complete = [](const CellResult& cell) { return cell.complete; };
+    complete_cells_ =
+        static_cast<std::size_t>(std::count_if(results_.cells.begin(), results_.cells.end(), complete));
   }
 
   BenchResults run() {
-    const auto begin = Clock::now();
     const ForeignMeter foreign(trial_cpu_s_);
     try {
       walk();
     } catch (const Interrupted&) {
       results_.signal = Interrupt::pending();
+      if (!results_.cells.empty() && !results_.cells.back().complete) note_foreign_cpu();
     }
-    results_.foreign_cpu = foreign.cpus() / results_.usable_cpus;
+    const double now_s = seconds_since(begin_);
+    results_.wall_s = earlier_s_ + now_s;
+    results_.foreign_cpu =
+        (results_.foreign_cpu * earlier_s_ + foreign.cpus() / results_.usable_cpus * now_s) / results_.wall_s;
     if (const auto pressure = read_cpu_pressure()) results_.pressure = pressure->some_avg60;
-    results_.wall_s = seconds_since(begin);
     for (CellResult& cell : results_.cells) collect_problems(cell);
     progress_.finished();
     return std::move(results_);
@@ -99,27 +107,37 @@ class Runner {
  private:
   void walk() {
     const PairPlan layout{.cells = plan_.cells.size(),
-                          .pairs = static_cast<std::size_t>(plan_.trials),
+                          .pairs = plan_.most_pairs(),
                           .control_cell = 0,
                           .control_pairs = kControlPairs,
                           .order = CellOrder::kOneAfterTheOther};
     const auto rounds = schedule_pairs(layout, plan_.seed);
     for (std::size_t i = 0; i + 1 < rounds.size(); i += 2) {  // the rounds of a pair are neighbours
       const Round& first = rounds[i];
-      if (first.phase == Phase::kMeasured) {
-        if (first.pair == 0) begin_cell(plan_.cells[first.cell]);
-        if (first.pair < cell_pairs_) run_pair(first.side);
-        if (first.pair == 0) choose_pairs();
-        if (first.pair + 1 == layout.pairs) end_cell();
-      } else {
-        run_control_pair(first.phase == Phase::kControlAtStart ? results_.control_before
-                                                               : results_.control_after);
+      if (first.phase == Phase::kControlAtStart) {
+        run_control_pair(results_.control_before, first.pair);
+      } else if (first.phase == Phase::kControlAtEnd) {
+        run_control_pair(results_.control_after, first.pair);
+      } else if (first.cell >= complete_cells_) {  // those before were measured before an interruption
+        walk_pair(first, layout.pairs);
       }
     }
   }
 
+  void walk_pair(const Round& first, std::size_t pairs) {
+    if (first.pair == 0) begin_cell(first.cell);
+    if (first.pair >= earlier_pairs_ && first.pair < cell_pairs_ && !precise_) {
+      run_pair(first.side);
+      if (first.pair == earlier_pairs_) choose_pairs(first.pair + 1);
+      precise_ = plan_.precision && is_look(first.pair + 1, static_cast<std::size_t>(plan_.trials)) &&
+                 *reached_precision(results_.cells.back(), plan_);
+    }
+    if (first.pair + 1 == pairs) end_cell();
+  }
+
   // A control pair is the same backend twice, so which side goes first cannot matter.
-  void run_control_pair(Control& control) {
+  void run_control_pair(Control& control, std::size_t pair) {
+    if (pair < control.pairs.size()) return;  // measured before an interruption
     static const Cell cell = [] {
       Cell quiet;
       quiet.workload = find_workload("primes");
@@ -141,37 +159,53 @@ class Runner {
     progress_.control(results_);
   }
 
-  void begin_cell(const Cell& cell) {
-    results_.cells.push_back({.cell = cell});
+  void begin_cell(std::size_t index) {
+    const Cell& cell = plan_.cells[index];
+    const bool goes_on = results_.cells.size() > index;
+    if (!goes_on) {
+      results_.cells.push_back({.cell = cell, .judging = plan_.judging});
+      for (const Backend backend : plan_.backends)
+        results_.cells.back().sides.push_back({.backend = backend});
+    }
     CellResult& result = results_.cells.back();
-    for (const Backend backend : plan_.backends) result.sides.push_back({.backend = backend});
     cell_foreign_.emplace(trial_cpu_s_);
     cell_begin_ = Clock::now();
-    cell_pairs_ = static_cast<std::size_t>(plan_.trials);
+    cell_pairs_ = plan_.most_pairs();
+    earlier_pairs_ = result.sides.front().samples.size();
+    precise_ = false;
     progress_.cell_begins(results_);
     flow_ = make_flow_options(cell);
-    result.tasks = plan_.tasks ? *plan_.tasks : calibrate(cell);
-    for (BackendResult& side : result.sides) measure_memory(cell, side, result);
+    if (result.tasks == 0) result.tasks = plan_.tasks ? *plan_.tasks : calibrate(cell);
+    for (BackendResult& side : result.sides) {
+      if (!side.peak) measure_memory(cell, side, result);
+    }
     for (const BackendResult& side : result.sides) trace(cell, side.backend, result);
   }
 
-  /// After a cell's first pair, with a limit for the whole run: as many pairs as fit into the cell's share of
-  /// the time that is left. Fewer than six give no interval, and the report then says so.
-  void choose_pairs() {
+  /// After the first pair of a cell, with a limit for the whole run: as many pairs as fit into the cell's
+  /// share of the time that is left. Fewer than six give no interval, and the report then says so.
+  void choose_pairs(std::size_t done) {
     if (!plan_.max_time_s) return;
-    const double left_s = *plan_.max_time_s - seconds_since(begin_) - kEndReserve_s;
+    const double left_s = *plan_.max_time_s - earlier_s_ - seconds_since(begin_) - kEndReserve_s;
     const auto cells_left = static_cast<double>(plan_.cells.size() - results_.cells.size() + 1);
     const double share_s = (left_s + cell_spent_s()) / cells_left - cell_spent_s();
     const double more = std::max(0.0, share_s / pair_s_);
-    cell_pairs_ = 1 + static_cast<std::size_t>(std::min(more, static_cast<double>(plan_.trials - 1)));
+    cell_pairs_ =
+        done + static_cast<std::size_t>(std::min(more, static_cast<double>(plan_.most_pairs() - done)));
   }
   [[nodiscard]] double cell_spent_s() const { return seconds_since(cell_begin_); }
 
   void end_cell() {
-    CellResult& result = results_.cells.back();
-    result.foreign_cpu = cell_foreign_->cpus() / results_.usable_cpus;
-    result.complete = true;
+    note_foreign_cpu();
+    results_.cells.back().complete = true;
     progress_.cell_done(results_);
+  }
+
+  /// Of a cell that was measured in two parts the noisier one counts.
+  void note_foreign_cpu() {
+    CellResult& result = results_.cells.back();
+    if (cell_foreign_)
+      result.foreign_cpu = std::max(result.foreign_cpu, cell_foreign_->cpus() / results_.usable_cpus);
   }
 
   FlowOptions make_flow_options(const Cell& cell) {
@@ -350,9 +384,13 @@ class Runner {
   std::unique_ptr<GeneratedText> text_;
   std::uint64_t control_tasks_ = 0;
   double trial_cpu_s_ = 0;
-  Clock::time_point begin_;       // of the run
-  Clock::time_point cell_begin_;  // of the cell that is measured now
-  std::size_t cell_pairs_ = 0;    // how many pairs it gets
+  double earlier_s_ = 0;            // spent before an interruption
+  std::size_t complete_cells_ = 0;  // measured before it
+  Clock::time_point begin_;         // of this part of the run
+  Clock::time_point cell_begin_;    // of the cell that is measured now
+  std::size_t earlier_pairs_ = 0;   // of it, measured before the interruption
+  std::size_t cell_pairs_ = 0;      // how many pairs it gets
+  bool precise_ = false;            // it needs no more of them
   double pair_s_ = 0;             // how long the last pair took
   std::optional<ForeignMeter> cell_foreign_;
 };

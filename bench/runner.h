@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -31,6 +32,8 @@ class ChromeTrace;
 struct RunnerOptions {
   std::string program = "/proc/self/exe";  ///< must know the trial kinds "round", "memory" and "trace"
   ChromeTrace* trace = nullptr;            ///< gets one traced trial of each backend of each cell
+  /// What an interrupted run of the same plan measured: its cells first, in the plan's order; see resume.h.
+  std::optional<BenchResults> earlier = {};
 };
 
 /// Runs a plan: for each cell a calibration, a memory trial of each backend, a traced one where asked for, and

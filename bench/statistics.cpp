@@ -42,11 +42,14 @@ double median_in_place(std::vector<double>& samples) {
   return std::midpoint(*std::max_element(samples.begin(), middle), *middle);
 }
 
+/// The standard deviation of a normal sample, untouched by outliers.
+double robust_spread(std::span<const double> samples) { return 1.4826 * median_absolute_deviation(samples); }
+
 /// How many more pairs shrink the interval to `distance`.
 std::optional<std::size_t> estimate_more_pairs(std::span<const double> logs, double distance) {
   if (logs.size() < kFewestForInterval) return kFewestForInterval - logs.size();
-  const double spread = 1.4826 * median_absolute_deviation(logs);
-  const double needed = boost::math::constants::half_pi<double>() * std::pow(1.96 * spread / distance, 2);
+  const double needed =
+      boost::math::constants::half_pi<double>() * std::pow(1.96 * robust_spread(logs) / distance, 2);
   if (!(needed < static_cast<double>(kMostPairs))) return std::nullopt;
   const auto total = static_cast<std::size_t>(std::ceil(needed));
   return total > logs.size() ? total - logs.size() : 1;
@@ -182,16 +185,31 @@ std::vector<double> log_ratios(std::span<const PairedValue> pairs) {
   return logs;
 }
 
-std::optional<RatioEstimate> estimate_ratio(std::span<const PairedValue> pairs, double confidence,
-                                            IntervalMethod method, std::uint64_t seed) {
+std::string_view name_of(IntervalMethod method) {
+  return method == IntervalMethod::kSign ? "sign" : "bootstrap";
+}
+
+std::optional<IntervalMethod> interval_method_named(std::string_view name) {
+  for (const IntervalMethod method : {IntervalMethod::kSign, IntervalMethod::kBootstrap}) {
+    if (name == name_of(method)) return method;
+  }
+  return std::nullopt;
+}
+
+std::optional<Interval> interval_of(std::span<const double> samples, const Judging& judging,
+                                    double confidence) {
+  return judging.interval == IntervalMethod::kSign ? sign_interval(samples, confidence)
+                                                   : bootstrap_interval(samples, judging.seed, confidence);
+}
+
+std::optional<RatioEstimate> estimate_ratio(std::span<const PairedValue> pairs, const Judging& judging,
+                                            double confidence) {
   const std::vector<double> logs = log_ratios(pairs);
   if (logs.empty()) return std::nullopt;
   RatioEstimate estimate;
   estimate.n = logs.size();
   estimate.ratio = std::exp(median(logs));
-  const auto interval = method == IntervalMethod::kSign ? sign_interval(logs, confidence)
-                                                        : bootstrap_interval(logs, seed, confidence);
-  if (interval) {
+  if (const auto interval = interval_of(logs, judging, confidence)) {
     estimate.low = std::exp(interval->low);
     estimate.high = std::exp(interval->high);
     estimate.coverage = interval->coverage;
@@ -199,16 +217,34 @@ std::optional<RatioEstimate> estimate_ratio(std::span<const PairedValue> pairs, 
   return estimate;
 }
 
-Judgement judge(std::span<const double> logs, double margin, double confidence) {
-  if (!(margin > 0) || !std::isfinite(margin)) throw std::invalid_argument("statistics: a margin is above 0");
-  const double edge = std::log1p(margin);
-  if (const auto interval = sign_interval(logs, confidence)) {
+Judgement judge(std::span<const double> logs, const Judging& judging, double confidence) {
+  if (!(judging.margin > 0) || !std::isfinite(judging.margin))
+    throw std::invalid_argument("statistics: a margin is above 0");
+  const double edge = std::log1p(judging.margin);
+  if (const auto interval = interval_of(logs, judging, confidence)) {
     if (interval->low >= -edge && interval->high <= edge) return {Verdict::kSame, std::nullopt};
-    if (interval->low > edge || interval->high < -edge) return {Verdict::kDiffers, std::nullopt};
+    if (interval->low > 0 || interval->high < 0) return {Verdict::kDiffers, std::nullopt};
   }
   if (logs.empty()) return {Verdict::kNotResolved, kFewestForInterval};
-  const double distance = std::fabs(std::fabs(median(logs)) - edge);
-  return {Verdict::kNotResolved, estimate_more_pairs(logs, distance)};
+  const double off = std::fabs(median(logs));
+  return {Verdict::kNotResolved, estimate_more_pairs(logs, std::max(off, edge - off))};
+}
+
+std::optional<double> smallest_effect(std::span<const double> logs, double confidence) {
+  const auto interval = sign_interval(logs, confidence);
+  if (!interval) return std::nullopt;
+  const boost::math::normal normal;
+  const double z =
+      boost::math::quantile(normal, (1 + interval->coverage) / 2) + boost::math::quantile(normal, 0.8);
+  return std::expm1(z *
+                    std::sqrt(boost::math::constants::half_pi<double>() / static_cast<double>(logs.size())) *
+                    robust_spread(logs));
+}
+
+std::size_t fewest_pairs_for(std::size_t tests, double alpha) {
+  std::size_t pairs = 1;
+  while (std::ldexp(static_cast<double>(tests), 1 - static_cast<int>(pairs)) > alpha) ++pairs;
+  return pairs;
 }
 
 std::vector<double> adjust_holm(std::span<const double> p_values) {

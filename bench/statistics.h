@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -92,43 +93,68 @@ struct RatioEstimate {
 };
 
 enum class IntervalMethod { kSign, kBootstrap };
+/// "sign" or "bootstrap".
+[[nodiscard]] std::string_view name_of(IntervalMethod method);
+[[nodiscard]] std::optional<IntervalMethod> interval_method_named(std::string_view name);
+
+/// How the pairs of a cell are judged; fixed before the run.
+struct Judging {
+  IntervalMethod interval = IntervalMethod::kSign;
+  std::uint64_t seed = 0;  ///< of the bootstrap
+  double margin = 0.05;    ///< a ratio surely within 1/(1+margin) and 1+margin is "same"
+};
+
+/// The interval of the median by the method asked for.
+std::optional<Interval> interval_of(std::span<const double> samples, const Judging& judging,
+                                    double confidence = 0.95);
 
 /// Gives:  the median of the log-ratios with its interval, back on the scale of ratios; nothing without
 /// pairs. Source: ratios of paired rounds as the effect: Kalibera & Jones 2013, "Rigorous Benchmarking in
 /// Reasonable Time"; the
 ///         median commutes with exp, so the interval of the logarithms is that of the ratios.
-std::optional<RatioEstimate> estimate_ratio(std::span<const PairedValue> pairs, double confidence = 0.95,
-                                            IntervalMethod method = IntervalMethod::kSign,
-                                            std::uint64_t seed = 0);
+std::optional<RatioEstimate> estimate_ratio(std::span<const PairedValue> pairs, const Judging& judging = {},
+                                            double confidence = 0.95);
 
 enum class Verdict { kSame, kDiffers, kNotResolved };
 
 struct Judgement {
   Verdict verdict = Verdict::kNotResolved;
-  /// Only for kNotResolved: how many more pairs would probably settle it; nothing when the effect lies so
-  /// near to the margin that more than `kMostPairs` would be needed.
+  /// Only for kNotResolved: how many more pairs would probably settle it; nothing when the pairs scatter so
+  /// much that more than `kMostPairs` would be needed.
   std::optional<std::size_t> more_pairs;
 };
 
 inline constexpr std::size_t kMostPairs = 10000;
 
-/// Judges log-ratios against a margin: the interval within [1/(1+margin), 1+margin] is "same", wholly outside
-/// on one side is "differs", anything else is not resolved.
+/// Judges log-ratios: an interval within the margin is "same"; else one that excludes 0, no effect, is
+/// "differs"; else the pairs have not resolved it.
 ///
-/// Takes:  margin above 0, for example 0.05.
+/// Takes:  a margin above 0, for example 0.05.
 /// Gives:  `more_pairs` from the robust spread s = 1.4826 MAD: a 95 % interval of the median has about the
 /// half-width
-///         1.96 * sqrt(pi/2) * s / sqrt(n), which must shrink to the distance of the estimate from the nearer
-///         end of the margin.
+///         1.96 * sqrt(pi/2) * s / sqrt(n), which must shrink until the interval excludes 0 or lies within
+///         the margin, whichever comes first.
 /// Source: equivalence by interval inclusion: Schuirmann 1987 (TOST); the median's variance pi/2 s^2/n: David
 /// & Nagaraja, 9.2.
-Judgement judge(std::span<const double> log_ratios, double margin, double confidence = 0.95);
+Judgement judge(std::span<const double> log_ratios, const Judging& judging, double confidence = 0.95);
+
+/// The smallest effect, as a share (0.03: 3 %), whose interval would exclude "no effect" in four of five such
+/// runs: exp((z_c + z_0.8) * sqrt(pi/2) * s / sqrt(n)) - 1, s = 1.4826 MAD of the log-ratios, z_c the normal
+/// quantile that belongs to the sign interval's actual coverage at n pairs.
+///
+/// Gives:  nothing for fewer than 6 pairs.
+/// Source: as for judge(); power 0.8 by convention: Cohen 1988, "Statistical Power Analysis", 2.4.
+std::optional<double> smallest_effect(std::span<const double> log_ratios, double confidence = 0.95);
 
 /// Gives:  p-values adjusted for having been tested together, in the order given; below alpha still means
 /// "differs" with a
 ///         family-wise error of at most alpha, whatever their dependence.
 /// Source: Holm 1979, "A Simple Sequentially Rejective Multiple Test Procedure".
 std::vector<double> adjust_holm(std::span<const double> p_values);
+
+/// The fewest pairs with which the sign test can pass Holm's first step among `tests`: 2^(1-n) * tests <=
+/// alpha. Fewer cannot, however large the effect.
+std::size_t fewest_pairs_for(std::size_t tests, double alpha = 0.05);
 
 struct MannWhitney {
   double u = 0;  ///< pairs in which the first sample's value is larger, ties counted half

@@ -30,6 +30,7 @@ std::string dispatch_of(const Plan& plan) {
   const Cell& cell = plan.cells.front();
   if (cell.strategy != Strategy::kSharedQueue)
     text += fmt::format("  {}, stealing {}", name_of(cell.strategy), cell.stealing ? "on" : "off");
+  if (cell.twice) text += fmt::format("  A/A: {} on both sides", name_of(*cell.twice));
   if (cell.priority) text += fmt::format("  priority {}", *cell.priority);
   return text;
 }

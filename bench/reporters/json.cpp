@@ -7,6 +7,8 @@
 #include <ctime>
 
 #include "bench/machine_card.h"
+#include "bench/precision.h"
+#include "bench/suite_test.h"
 #include "bench/version.h"
 
 namespace twinpool::bench {
@@ -68,39 +70,68 @@ json parameters_json(const Cell& cell) {
   return values;
 }
 
+std::string_view name_of_verdict(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kSame:
+      return "same";
+    case Verdict::kDiffers:
+      return "differs";
+    case Verdict::kNotResolved:
+      break;
+  }
+  return "not resolved";
+}
+
+/// What the pairs say of the throughputs.
+json judgement_json(const CellResult& cell, const Plan& plan, int usable_cpus,
+                    const std::optional<SuiteTest::One>& tested) {
+  const bool judged = cell.sides.size() == 2;
+  const auto judgement = judged ? judgement_of(cell, usable_cpus) : std::nullopt;
+  json value{{"verdict", nullptr},
+             {"more_pairs", nullptr},
+             {"smallest_effect", optional_json(judged ? smallest_effect_of(cell) : std::nullopt)},
+             {"half_width", optional_json(half_width_of(cell))},
+             {"precision_reached", optional_json(reached_precision(cell, plan))},
+             {"p", nullptr},
+             {"p_holm", nullptr},
+             {"differs_in_suite", nullptr}};
+  if (judgement) {
+    value["verdict"] = name_of_verdict(judgement->verdict);
+    value["more_pairs"] = optional_json(judgement->more_pairs);
+  }
+  if (tested) {
+    value["p"] = tested->p;
+    value["p_holm"] = tested->adjusted;
+    value["differs_in_suite"] = tested->differs;
+  }
+  return value;
+}
+
 json cell_json(const CellResult& cell, int usable_cpus) {
   json order = json::array();
   for (const Backend backend : cell.order) order.push_back(name_of(backend));
   json sides = json::array();
   for (const BackendResult& side : cell.sides) sides.push_back(side_json(cell, side, usable_cpus));
   const CellFinding finding = find(cell, usable_cpus);
-  return {{"workload", cell.cell.workload->name},
-          {"workers", cell.cell.workers},
-          {"window", cell.cell.window},
-          {"payload_bytes", cell.cell.payload_bytes},
-          {"max_shared_bytes", cell.cell.max_shared_bytes},
-          {"priority", optional_json(cell.cell.priority)},
-          {"strategy", name_of(cell.cell.strategy)},
-          {"stealing", cell.cell.stealing},
-          {"planted", cell.cell.planted},
-          {"tasks", cell.tasks},
-          {"complete", cell.complete},
-          {"foreign_cpu", cell.foreign_cpu},
-          {"parameters", parameters_json(cell.cell)},
-          {"family", cell.cell.workload->family},
-          {"why", cell.cell.workload->why},
-          {"expectation", compare_with_expectation(cell, finding)},
-          {"expected", name_of(cell.cell.workload->expected)},
-          {"margin", cell.cell.workload->margin},
-          {"finding", name_of(finding)},
-          {"processes_over_threads",
-           {{"throughput", ratio_json(ratio_of(cell, throughput_of))},
-            {"throughput_per_cpu_second", ratio_json(ratio_of(cell, per_cpu_second_of))},
-            {"start_up", ratio_json(ratio_of(cell, start_up_of))}}},
-          {"order", order},
-          {"backends", sides},
-          {"problems", cell.problems},
-          {"crashes", cell.crashes}};
+  json value{{"tasks", cell.tasks},
+             {"complete", cell.complete},
+             {"foreign_cpu", cell.foreign_cpu},
+             {"family", cell.cell.workload->family},
+             {"why", cell.cell.workload->why},
+             {"expectation", compare_with_expectation(cell, finding)},
+             {"expected", name_of(cell.cell.workload->expected)},
+             {"margin", cell.cell.workload->margin},
+             {"finding", name_of(finding)},
+             {"processes_over_threads",
+              {{"throughput", ratio_json(ratio_of(cell, throughput_of))},
+               {"throughput_per_cpu_second", ratio_json(ratio_of(cell, per_cpu_second_of))},
+               {"start_up", ratio_json(ratio_of(cell, start_up_of))}}},
+             {"order", order},
+             {"backends", sides},
+             {"problems", cell.problems},
+             {"crashes", cell.crashes}};
+  value.update(cell_key_json(cell.cell));
+  return value;
 }
 
 json control_json(const Control& control) {
@@ -109,23 +140,54 @@ json control_json(const Control& control) {
   return pairs;
 }
 
+json suite_json(const SuiteTest& suite) {
+  return {{"alpha", kSuiteAlpha},
+          {"tests", suite.tests},
+          {"fewest_pairs", suite.fewest_pairs},
+          {"needed_pairs", suite.needed_pairs}};
+}
+
+}  // namespace
+
+json cell_key_json(const Cell& cell) {
+  return {{"workload", cell.workload->name},
+          {"workers", cell.workers},
+          {"window", cell.window},
+          {"payload_bytes", cell.payload_bytes},
+          {"max_shared_bytes", cell.max_shared_bytes},
+          {"priority", optional_json(cell.priority)},
+          {"strategy", name_of(cell.strategy)},
+          {"stealing", cell.stealing},
+          {"planted", cell.planted},
+          {"aa", cell.twice ? json(name_of(*cell.twice)) : json(nullptr)},
+          {"parameters", parameters_json(cell)}};
+}
+
 json options_json(const Plan& plan) {
-  json backends = json::array();
+  json backends = json::array(), cells = json::array();
   for (const Backend backend : plan.backends) backends.push_back(name_of(backend));
+  for (const Cell& cell : plan.cells) cells.push_back(cell_key_json(cell));
   return {{"backends", backends},
           {"trials", plan.trials},
           {"tasks", optional_json(plan.tasks)},
           {"round_length_s", std::chrono::duration<double>(plan.round_length).count()},
           {"load", plan.load},
           {"max_time_s", optional_json(plan.max_time_s)},
-          {"input", plan.input}};
+          {"input", plan.input},
+          {"interval", name_of(plan.judging.interval)},
+          {"margin", plan.judging.margin},
+          {"precision", optional_json(plan.precision)},
+          {"cells", cells}};
 }
-
-}  // namespace
 
 json make_report(const BenchResults& results, const std::vector<std::string>& command) {
   json cells = json::array();
-  for (const CellResult& cell : results.cells) cells.push_back(cell_json(cell, results.usable_cpus));
+  const SuiteTest suite = test_suite(results);
+  for (std::size_t i = 0; i < results.cells.size(); ++i) {
+    cells.push_back(cell_json(results.cells[i], results.usable_cpus));
+    cells.back()["judgement"] =
+        judgement_json(results.cells[i], results.plan, results.usable_cpus, suite.cells[i]);
+  }
   return {{"schema_version", kSchemaVersion},
           {"kind", "bench"},
           {"version", kVersion},
@@ -144,6 +206,7 @@ json make_report(const BenchResults& results, const std::vector<std::string>& co
             {"control_ratio", ratio_json(control_ratio(results))},
             {"control_before", control_json(results.control_before)},
             {"control_after", control_json(results.control_after)}}},
+          {"suite", suite_json(suite)},
           {"cells", cells}};
 }
 

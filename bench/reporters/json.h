@@ -17,6 +17,11 @@ inline constexpr int kSchemaVersion = 1;
 [[nodiscard]] nlohmann::json make_report(const BenchResults& results,
                                          const std::vector<std::string>& command);
 
+/// What makes a cell the cell that it is: the names with which every cell of a report begins.
+[[nodiscard]] nlohmann::json cell_key_json(const Cell& cell);
+/// The options of a run as a report has them, its cells included.
+[[nodiscard]] nlohmann::json options_json(const Plan& plan);
+
 /// A document as it is written to files: text that is no UTF-8, such as the last words of a crashing program,
 /// is replaced.
 [[nodiscard]] std::string print_document(const nlohmann::json& document);

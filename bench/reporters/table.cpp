@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "bench/cell_name.h"
 #include "bench/reporters/text_table.h"
 #include "bench/units.h"
 
@@ -56,6 +57,13 @@ std::string table_of(const BenchResults& results, const TextStyle& style, std::v
   return table.str();
 }
 
+/// "3.1 %"; more than the figure itself is no figure.
+std::string print_smallest_effect(const CellResult& cell) {
+  const auto smallest = smallest_effect_of(cell);
+  if (!smallest) return kNothing;
+  return *smallest > 1 ? "> 100 %" : fmt::format("{:.1f} %", std::max(0.1, *smallest * 100));
+}
+
 std::string throughput_table(const BenchResults& results, const TextStyle& style) {
   std::vector<Align> columns{Align::kLeft};
   std::vector<std::string> head{"tasks per second"};
@@ -65,8 +73,8 @@ std::string throughput_table(const BenchResults& results, const TextStyle& style
   }
   const bool both = results.plan.backends.size() == 2;
   if (both) {
-    columns.insert(columns.end(), {Align::kRight, Align::kRight, Align::kLeft, Align::kLeft});
-    head.insert(head.end(), {"processes ÷ threads", "per CPU-s", "verdict", ""});
+    columns.insert(columns.end(), {Align::kRight, Align::kRight, Align::kRight, Align::kLeft, Align::kLeft});
+    head.insert(head.end(), {"processes ÷ threads", "per CPU-s", "sees", "verdict", ""});
   }
   return table_of(results, style, columns, head, [&](TextTable& table, const CellResult& cell) {
     std::vector<std::string> row{label_of(cell.cell, results.plan)};
@@ -76,6 +84,7 @@ std::string throughput_table(const BenchResults& results, const TextStyle& style
       const auto per_cpu = ratio_of(cell, per_cpu_second_of);
       row.push_back(print_ratio(ratio_of(cell, throughput_of)));
       row.push_back(per_cpu ? fmt::format("{:.2f}x", per_cpu->ratio) : kNothing);
+      row.push_back(print_smallest_effect(cell));
       row.push_back(finding_text(style, finding));
       row.push_back(expectation_text(style, compare_with_expectation(cell, finding)));
     }
@@ -167,17 +176,23 @@ std::string label_of(const Cell& cell, const Plan& plan) {
   std::string label(cell.workload->name);
   const bool several = std::any_of(plan.cells.begin(), plan.cells.end(),
                                    [&](const Cell& other) { return other.workers != cell.workers; });
-  return several ? fmt::format("{} w={}", label, cell.workers) : label;
+  if (several) label += fmt::format(" w={}", cell.workers);
+  // What else a plan file may vary from cell to cell.
+  const bool ambiguous = std::count_if(plan.cells.begin(), plan.cells.end(), [&](const Cell& other) {
+                           return other.workload == cell.workload && other.workers == cell.workers;
+                         }) > 1;
+  return ambiguous ? name_of(cell) : label;
 }
 
 std::string print_tables(const BenchResults& results, const TextStyle& style) {
   static constexpr char kLegend[] =
       "±: half the distance of the quartiles. [low, high]: 95 % interval of the median over the pairs. per "
       "CPU-s: the same ratio by\n"
-      "tasks for each second of own CPU. latency: submitted until settled. parallelism: own CPU / (time x "
-      "min(workers, CPUs)).\n"
-      "PSS: memory of all processes together, shared pages counted once. USS: the private part. Peak: a "
-      "window of results held.\n";
+      "tasks for each second of own CPU. sees: the smallest difference that four of five such runs would find. "
+      "latency: submitted until\n"
+      "settled. parallelism: own CPU / (time x min(workers, CPUs)). PSS: memory of all processes together, "
+      "shared pages counted once.\n"
+      "USS: the private part. Peak: a window of results held.\n";
   return fmt::format("{}\n{}\n{}\n{}\n{}", throughput_table(results, style), latency_table(results, style),
                      cpu_table(results, style), memory_table(results, style), kLegend);
 }

@@ -3,9 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <vector>
 
+#include "bench/precision.h"
 #include "bench/reporters/table.h"
+#include "bench/suite_test.h"
 #include "bench/units.h"
 
 namespace twinpool::bench {
@@ -25,17 +28,30 @@ std::string enumerate(const std::vector<std::string>& words) {
   return text;
 }
 
-std::string speed_of_one(const CellResult& cell, const std::string& label, CellFinding finding) {
+/// "; about 40 more pairs would settle it"
+std::string needs_more(const CellResult& cell, int usable_cpus) {
+  const auto judgement = judgement_of(cell, usable_cpus);
+  return judgement && judgement->more_pairs
+             ? fmt::format("; about {} more pairs would settle it", *judgement->more_pairs)
+             : "";
+}
+
+std::string speed_of_one(const CellResult& cell, const std::string& label, CellFinding finding,
+                         int usable_cpus) {
   const auto ratio = ratio_of(cell, throughput_of);
   switch (finding) {
     case CellFinding::kThreads:
     case CellFinding::kProcesses:
       return fmt::format("In {}, processes delivered {} of the throughput of threads.", label,
                          ratio_sentence_part(*ratio));
+    case CellFinding::kSame:
+      return fmt::format(
+          "In {}, the throughputs are the same within {:.3g} %: processes delivered {} of that of threads.",
+          label, cell.judging.margin * 100, ratio_sentence_part(*ratio));
     case CellFinding::kNoDifference:
       return fmt::format(
-          "In {}, there is no clear difference in throughput: processes delivered {} of that of threads.",
-          label, ratio_sentence_part(*ratio));
+          "In {}, there is no clear difference in throughput: processes delivered {} of that of threads{}.",
+          label, ratio_sentence_part(*ratio), needs_more(cell, usable_cpus));
     case CellFinding::kTooNoisy:
       return fmt::format("In {}, others used the CPUs, so nothing can be said about throughput.", label);
     default:
@@ -43,13 +59,20 @@ std::string speed_of_one(const CellResult& cell, const std::string& label, CellF
   }
 }
 
+/// " (40)"
+std::string needs_how_many(const CellResult& cell, int usable_cpus) {
+  const auto judgement = judgement_of(cell, usable_cpus);
+  if (!judgement || !judgement->more_pairs) return " (too many)";
+  return fmt::format(" ({})", *judgement->more_pairs);
+}
+
 std::string speed_sentences(const BenchResults& results) {
-  std::vector<std::string> threads, processes, same, unsure;
+  std::vector<std::string> threads, processes, same, unresolved, unsure;
   for (const CellResult& cell : results.cells) {
     const CellFinding finding = find(cell, results.usable_cpus);
     const std::string label = label_of(cell.cell, results.plan);
     if (results.cells.size() == 1 && finding != CellFinding::kNotCompared)
-      return speed_of_one(cell, label, finding) + "\n";
+      return speed_of_one(cell, label, finding, results.usable_cpus) + "\n";
     const auto ratio = ratio_of(cell, throughput_of);
     switch (finding) {
       case CellFinding::kThreads:
@@ -58,8 +81,11 @@ std::string speed_sentences(const BenchResults& results) {
       case CellFinding::kProcesses:
         processes.push_back(fmt::format("{} {}", label, ratio_sentence_part(*ratio)));
         break;
-      case CellFinding::kNoDifference:
+      case CellFinding::kSame:
         same.push_back(label);
+        break;
+      case CellFinding::kNoDifference:
+        unresolved.push_back(label + needs_how_many(cell, results.usable_cpus));
         break;
       case CellFinding::kTooFewPairs:
       case CellFinding::kTooNoisy:
@@ -76,7 +102,12 @@ std::string speed_sentences(const BenchResults& results) {
   if (!processes.empty())
     text += fmt::format("Processes were faster; they delivered of the threads' throughput: {}.\n",
                         enumerate(processes));
-  if (!same.empty()) text += fmt::format("No clear difference: {}.\n", enumerate(same));
+  if (!same.empty())
+    text +=
+        fmt::format("The same within {:.3g} %: {}.\n", results.plan.judging.margin * 100, enumerate(same));
+  if (!unresolved.empty())
+    text += fmt::format("No clear difference, not resolved (more pairs that would probably settle it): {}.\n",
+                        enumerate(unresolved));
   if (!unsure.empty())
     text += fmt::format("No verdict (too few trials, or too busy a machine): {}.\n", enumerate(unsure));
   return text;
@@ -118,10 +149,23 @@ std::string cost_sentence(const BenchResults& results) {
       print_duration(start_up->processes), print_duration(start_up->threads));
 }
 
+/// Names that lie have to be explained before they are read.
+std::string aa_sentence(const BenchResults& results) {
+  const auto cell = std::find_if(results.plan.cells.begin(), results.plan.cells.end(),
+                                 [](const Cell& one) { return one.twice.has_value(); });
+  if (cell == results.plan.cells.end()) return "";
+  return fmt::format(
+      "A/A test: {} ran on both sides, whatever they are called here. Without a planted slowdown every "
+      "difference is a "
+      "false alarm.\n",
+      name_of(*cell->twice));
+}
+
 }  // namespace
 
 std::string print_verdict(const BenchResults& results) {
-  std::string text = speed_sentences(results) + cost_sentence(results);
+  std::string text = aa_sentence(results) + speed_sentences(results) + describe_suite(results) +
+                     describe_precision(results) + cost_sentence(results);
   std::uint64_t checked = 0;
   bool wrong = false;
   for (const CellResult& cell : results.cells) {

@@ -59,7 +59,24 @@ assert spoilt(lambda document: document["comparison"]["gates"][0].update(answer=
 assert spoilt(lambda document: document["runs"][0].update(answer="perhaps"), of="faults")
 assert spoilt(lambda document: document["runs"][0].pop("residue"), of="faults")
 assert spoilt(lambda document: document["rates"][0].update(lost=-1), of="rates")
+assert spoilt(lambda document: document["cells"][0]["judgement"].update(verdict="perhaps"))
 END
+    mkdir -p "$directory/plan"
+    # The plan file that the README shows is one, for the schema and for the command.
+    "$python" -W ignore - "$root" "$directory/plan/readme.json" <<'END'
+import json, pathlib, re, sys
+import jsonschema
+root = pathlib.Path(sys.argv[1])
+validator = jsonschema.Draft7Validator(json.load(open(root / "bench/schema/plan.schema.json")))
+text = re.search(r'```json\n(\{"kind": "plan".*?)```', (root / "README.md").read_text(), re.DOTALL).group(1)
+plan = json.loads(text)
+validator.validate(plan)
+for spoilt in ({"workres": 2}, {"kind": "bench"}, {"trials": 2.5}, {"workers": []}, {"cells": []}, {"cells": [{"trials": 3}]},
+               {"workload": "noop", "suite": "quick"}, {"precision": "3"}):
+    assert not validator.is_valid({**plan, **spoilt}), spoilt
+pathlib.Path(sys.argv[2]).write_text(text)
+END
+    "$twinpool" bench --plan-file "$directory/plan/readme.json" --plan
     ;;
   trace) # the schema, and what the viewers need beyond it: every arrow has both ends, and time goes forward
     need "$python" -W ignore -c 'import jsonschema'

@@ -68,8 +68,9 @@ TEST(Finding, IsNoClearDifferenceWhenTheIntervalIncludesOne) {
   EXPECT_EQ(name_of(CellFinding::kNoDifference), "no clear difference");
 }
 
-TEST(Finding, IsNoClearDifferenceWhenItIsSmallerThanTheMargin) {
-  EXPECT_EQ(find(make_results(0.97, 10, 0.001).cells[0], 2), CellFinding::kNoDifference);
+TEST(Finding, IsTheSameWhenItIsSmallerThanTheMargin) {
+  EXPECT_EQ(find(make_results(0.97, 10, 0.001).cells[0], 2), CellFinding::kSame);
+  EXPECT_EQ(find(make_results(0.95, 10, 0.001).cells[0], 2), CellFinding::kThreads);
 }
 
 TEST(Finding, NeedsSixPairs) {
@@ -95,6 +96,9 @@ TEST(Expectation, IsMetMissedOrOpen) {
   EXPECT_EQ(compare(make_results(1.6, 10)), "surprise");
   EXPECT_EQ(compare(make_results(1.0, 10, 0.001)), "surprise");
   EXPECT_EQ(compare(make_results(1.0, 10, 0.001, "primes")), "as expected");
+  // A difference within the margin that the author declared (10 %) is one that was expected to be none.
+  EXPECT_EQ(compare(make_results(0.93, 10, 0.001, "sort")), "as expected");
+  EXPECT_EQ(compare(make_results(0.8, 10, 0.001, "sort")), "surprise");
   EXPECT_THAT(compare(make_results(1.0, 10, 0.3)), Not(HasSubstr("surprise")));
 }
 

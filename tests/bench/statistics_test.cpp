@@ -168,28 +168,70 @@ TEST(EstimateRatio, RefusesWhatHasNoLogarithm) {
 }
 
 TEST(Judge, HasThreeVerdicts) {
-  EXPECT_EQ(judge(std::vector<double>{-.02, -.01, 0, 0, .01, .02}, 0.05).verdict, Verdict::kSame);
-  EXPECT_EQ(judge(std::vector<double>{.2, .21, .22, .23, .24, .25}, 0.05).verdict, Verdict::kDiffers);
-  EXPECT_EQ(judge(std::vector<double>{-.2, -.21, -.22, -.23, -.24, -.25}, 0.05).verdict, Verdict::kDiffers);
-  EXPECT_EQ(judge(std::vector<double>{-.2, -.1, 0, .01, .1, .2}, 0.05).verdict, Verdict::kNotResolved);
-  EXPECT_THROW(judge(std::vector<double>{0}, 0), std::invalid_argument);
+  EXPECT_EQ(judge(std::vector<double>{-.02, -.01, 0, 0, .01, .02}, {.margin = 0.05}).verdict, Verdict::kSame);
+  EXPECT_EQ(judge(std::vector<double>{.2, .21, .22, .23, .24, .25}, {.margin = 0.05}).verdict,
+            Verdict::kDiffers);
+  EXPECT_EQ(judge(std::vector<double>{-.2, -.21, -.22, -.23, -.24, -.25}, {.margin = 0.05}).verdict,
+            Verdict::kDiffers);
+  EXPECT_EQ(judge(std::vector<double>{-.2, -.1, 0, .01, .1, .2}, {.margin = 0.05}).verdict,
+            Verdict::kNotResolved);
+  EXPECT_THROW(judge(std::vector<double>{0}, {.margin = 0}), std::invalid_argument);
 }
 
 TEST(Judge, AsksForSixPairsFirst) {
-  EXPECT_EQ(judge({}, 0.05).more_pairs, 6u);
-  EXPECT_EQ(judge(std::vector<double>(5, 0.0), 0.05).verdict, Verdict::kNotResolved);
-  EXPECT_EQ(judge(std::vector<double>(5, 0.0), 0.05).more_pairs, 1u);
+  EXPECT_EQ(judge({}, {.margin = 0.05}).more_pairs, 6u);
+  EXPECT_EQ(judge(std::vector<double>(5, 0.0), {.margin = 0.05}).verdict, Verdict::kNotResolved);
+  EXPECT_EQ(judge(std::vector<double>(5, 0.0), {.margin = 0.05}).more_pairs, 1u);
 }
 
 TEST(Judge, EstimatesPairsFromTheRobustSpread) {
   // Median 0, MAD 0.1: pi/2 * (1.96 * 0.14826 / ln 1.05)^2 = 55.7, so 56 in all.
   const std::vector<double> logs{-.2, -.1, -.1, 0, .1, .1, .2};
-  EXPECT_EQ(judge(logs, 0.05).more_pairs, 56u - 7u);
-  // On the very edge of the margin no number of pairs helps.
-  std::vector<double> edge;
-  for (const double log : logs) edge.push_back(log + std::log1p(0.05));
-  EXPECT_EQ(judge(edge, 0.05).verdict, Verdict::kNotResolved);
-  EXPECT_EQ(judge(edge, 0.05).more_pairs, std::nullopt);
+  EXPECT_EQ(judge(logs, {.margin = 0.05}).more_pairs, 56u - 7u);
+  // Beyond the margin only 0 has to be excluded: at 0.1, pi/2 * (1.96 * 0.14826 / 0.1)^2 = 13.3.
+  std::vector<double> beyond;
+  for (const double log : logs) beyond.push_back(log + 0.1);
+  EXPECT_EQ(judge(beyond, {.margin = 0.05}).verdict, Verdict::kNotResolved);
+  EXPECT_EQ(judge(beyond, {.margin = 0.05}).more_pairs, 14u - 7u);
+}
+
+TEST(Judge, CallsASmallEffectDifferentThatIsSurelyOneAndNotSurelyWithinTheMargin) {
+  EXPECT_EQ(judge(std::vector<double>{.04, .045, .05, .05, .055, .06}, {.margin = 0.05}).verdict,
+            Verdict::kDiffers);
+  EXPECT_EQ(judge(std::vector<double>{.01, .02, .02, .03, .03, .04}, {.margin = 0.05}).verdict,
+            Verdict::kSame);
+}
+
+TEST(Judge, TakesTheBootstrapWhenAsked) {
+  // The sign interval of 6 is their whole range; resampled medians hardly ever reach its ends.
+  const std::vector<double> logs{-.02, .03, .03, .03, .03, .2};
+  EXPECT_EQ(judge(logs, {.margin = 0.05}).verdict, Verdict::kNotResolved);
+  const Judging bootstrap{.interval = IntervalMethod::kBootstrap, .seed = 1, .margin = 0.05};
+  const auto interval = interval_of(logs, bootstrap);
+  ASSERT_TRUE(interval);
+  EXPECT_GT(interval->low, -.02);
+  EXPECT_LT(interval->high, .2);
+  EXPECT_DOUBLE_EQ(interval->coverage, 0.95);
+}
+
+TEST(IntervalMethods, HaveTheNamesOfTheFlag) {
+  EXPECT_EQ(interval_method_named("sign"), IntervalMethod::kSign);
+  EXPECT_EQ(interval_method_named("bootstrap"), IntervalMethod::kBootstrap);
+  EXPECT_EQ(interval_method_named("wilcoxon"), std::nullopt);
+}
+
+TEST(SmallestEffect, ComesFromSpreadAndNumberOfPairs) {
+  EXPECT_EQ(smallest_effect(std::vector<double>(5, 0.1)), std::nullopt);
+  EXPECT_DOUBLE_EQ(*smallest_effect(std::vector<double>(6, 0.1)), 0);
+  // n = 7: the interval covers 1 - 2/128 = 0.984375, z = 2.4176; MAD 0.01, s = 0.014826;
+  // (2.4176 + 0.8416) * sqrt(pi / 2 / 7) * 0.014826 = 0.022890, and its exponential less 1 is 0.023154.
+  EXPECT_NEAR(*smallest_effect(std::vector<double>{-.02, -.01, -.01, 0, .01, .01, .02}), 0.023154, 1e-5);
+}
+
+TEST(FewestPairs, GrowWithTheNumberOfTests) {
+  EXPECT_EQ(fewest_pairs_for(1), 6u);    // 2/2^6 = 0.031
+  EXPECT_EQ(fewest_pairs_for(25), 10u);  // 25 * 2/2^10 = 0.0488
+  EXPECT_EQ(fewest_pairs_for(26), 11u);
 }
 
 TEST(AdjustHolm, AgreesWithR) {
