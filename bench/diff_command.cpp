@@ -130,7 +130,8 @@ void add_gate_flags(CLI::App& app, GateFlags& flags) {
 }
 
 std::vector<Gate> read_gates(const GateFlags& flags) {
-  if (flags.strict && flags.fail_if.empty()) throw UsageError("--strict is about gates, and in bench about --precision; add --fail-if GATE");
+  if (flags.strict && flags.fail_if.empty())
+    throw UsageError("--strict is about gates, and in bench about --precision; add --fail-if GATE");
   std::vector<Gate> gates;
   for (const std::string& text : flags.fail_if) gates.push_back(read_gate(text));
   return gates;

@@ -17,8 +17,8 @@ struct Unit {
   double factor;
 };
 
-constexpr std::array<Unit, 6> kDurationUnits{
-    {{"ns", 1}, {"us", 1e3}, {"\u00b5s", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"min", 60e9}}};
+constexpr std::array<Unit, 7> kDurationUnits{
+    {{"ns", 1}, {"us", 1e3}, {"\u00b5s", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"min", 60e9}, {"m", 60e9}}};
 constexpr std::array<Unit, 11> kSizeUnits{{{"", 1},
                                            {"B", 1},
                                            {"k", 1e3},

@@ -24,8 +24,8 @@ struct Parsed {
 /// with at most one blank between. No sign, no exponent, no locale. `name` is the flag that the text was
 /// given to; it begins the error sentence.
 ///
-/// Durations: ns, us (or µs), ms, s, min; a unit is required, for nobody agrees on what a bare number means.
-/// Above 0.
+/// Durations: ns, us (or µs), ms, s, min (or m); a unit is required, for nobody agrees on what a bare number
+/// means. Above 0.
 Parsed<std::chrono::nanoseconds> parse_duration(std::string_view name, std::string_view text);
 
 /// Sizes in bytes: none or B, k M G (powers of 1000; also kB MB GB), KiB MiB GiB (powers of 1024). A whole

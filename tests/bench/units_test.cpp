@@ -18,6 +18,7 @@ TEST(ParseDuration, ReadsEachUnit) {
   EXPECT_EQ(*parse_duration("-d", "2 s"), 2s);
   EXPECT_EQ(*parse_duration("-d", "0.1s"), 100ms);
   EXPECT_EQ(*parse_duration("-d", "3min"), 180s);
+  EXPECT_EQ(*parse_duration("-d", "5m"), 300s);
 }
 
 TEST(ParseDuration, RefusesWhatIsNone) {
