@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <clocale>
 #include <filesystem>
 #include <fstream>
@@ -11,6 +12,7 @@
 #include "bench/reporters/environment.h"
 #include "bench/reporters/json.h"
 #include "bench/reporters/output_file.h"
+#include "bench/reporters/progress.h"
 #include "bench/reporters/table.h"
 #include "bench/reporters/terminal.h"
 #include "bench/reporters/text_table.h"
@@ -214,6 +216,35 @@ TEST(Style, HasNoColoursForAFileUnlessAsked) {
   EXPECT_FALSE(detect_style(file, ColorChoice::kAlways, true).utf8);
   EXPECT_FALSE(can_redraw(file));
   std::fclose(file);
+}
+
+TEST(ProgressLines, TellCellEstimateAndRest) {
+  BenchResults results = make_results(0.6, 10);
+  results.plan.cells.push_back(results.plan.cells[0]);  // one is still to come
+  const auto progress = make_progress(ProgressKind::kLines);
+  ::testing::internal::CaptureStderr();
+  progress->cell_begins(results);
+  progress->pair_done(results, 10);
+  progress->cell_done(results);
+  progress->finished();
+  const std::string line = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(line, ::testing::StartsWith("[1/2] noop"));
+  EXPECT_THAT(line, HasSubstr("foreign 0 %"));
+  EXPECT_THAT(line, HasSubstr("ratio 0.60 [0.59, 0.61]"));
+  EXPECT_THAT(line, HasSubstr(" left\n"));
+  EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);
+}
+
+TEST(ProgressLines, AreNoneWhenItShallBeSilent) {
+  const BenchResults results = make_results(0.6, 10);
+  const auto progress = make_progress(ProgressKind::kNone);
+  ::testing::internal::CaptureStderr();
+  progress->control(results);
+  progress->cell_begins(results);
+  progress->pair_done(results, 1);
+  progress->cell_done(results);
+  progress->finished();
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
 }
 
 class OutputFiles : public ::testing::Test {

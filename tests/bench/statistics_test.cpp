@@ -5,6 +5,7 @@
 
 #include <boost/random/exponential_distribution.hpp>
 #include <boost/random/mersenne_twister.hpp>
+#include <boost/random/normal_distribution.hpp>
 #include <cmath>
 #include <numeric>
 #include <stdexcept>
@@ -212,6 +213,29 @@ TEST(Judge, TakesTheBootstrapWhenAsked) {
   EXPECT_GT(interval->low, -.02);
   EXPECT_LT(interval->high, .2);
   EXPECT_DOUBLE_EQ(interval->coverage, 0.95);
+}
+
+/// The share of simulated cells of ten pairs that differ, where single pairs scatter by `spread` around
+/// `effect`.
+double share_that_differs(double effect, double spread, const Judging& judging) {
+  constexpr int kCells = 2000;
+  boost::random::mt19937_64 engine(1);
+  boost::random::normal_distribution<double> noise(effect, spread);
+  int differ = 0;
+  for (int cell = 0; cell < kCells; ++cell) {
+    std::vector<double> logs(10);
+    for (double& log : logs) log = noise(engine);
+    if (judge(logs, judging).verdict == Verdict::kDiffers) ++differ;
+  }
+  return static_cast<double>(differ) / kCells;
+}
+
+TEST(Judge, FindsASlowdownOfFivePercentAndHardlyEverOneThatIsNone) {
+  for (const double spread : {0.01, 0.03, 0.1}) EXPECT_LE(share_that_differs(0, spread, {}), 0.03) << spread;
+  EXPECT_GE(share_that_differs(-std::log(1.05), 0.015, {}), 0.97);
+  EXPECT_GE(share_that_differs(-std::log(1.05), 0.03, {}),
+            0.88);                                               // 3.0 % is what STATISTICS.md says for 90 %
+  EXPECT_LE(share_that_differs(-std::log(1.05), 0.1, {}), 0.5);  // no method finds what noise has buried
 }
 
 TEST(IntervalMethods, HaveTheNamesOfTheFlag) {
