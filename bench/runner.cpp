@@ -79,6 +79,7 @@ class Runner {
     if (options_.earlier) results_ = std::move(*options_.earlier);
     results_.plan = plan;
     earlier_s_ = results_.wall_s;
+    earlier_foreign_ = results_.foreign_cpu;
     begin_ = Clock::now();
     results_.usable_cpus = usable_cpus();
     const auto complete = [](const CellResult& cell) { return cell.complete; };
@@ -87,17 +88,13 @@ class Runner {
   }
 
   BenchResults run() {
-    const ForeignMeter foreign(trial_cpu_s_);
     try {
       walk();
     } catch (const Interrupted&) {
       results_.signal = Interrupt::pending();
       if (!results_.cells.empty() && !results_.cells.back().complete) note_foreign_cpu();
     }
-    const double now_s = seconds_since(begin_);
-    results_.wall_s = earlier_s_ + now_s;
-    results_.foreign_cpu =
-        (results_.foreign_cpu * earlier_s_ + foreign.cpus() / results_.usable_cpus * now_s) / results_.wall_s;
+    note_run();
     if (const auto pressure = read_cpu_pressure()) results_.pressure = pressure->some_avg60;
     for (CellResult& cell : results_.cells) collect_problems(cell);
     progress_.finished();
@@ -197,8 +194,17 @@ class Runner {
 
   void end_cell() {
     note_foreign_cpu();
+    note_run();
     results_.cells.back().complete = true;
     progress_.cell_done(results_);
+  }
+
+  /// What is said of the whole run; also of its parts before and after an interruption together.
+  void note_run() {
+    const double now_s = seconds_since(begin_);
+    results_.wall_s = earlier_s_ + now_s;
+    results_.foreign_cpu =
+        (earlier_foreign_ * earlier_s_ + foreign_.cpus() / results_.usable_cpus * now_s) / results_.wall_s;
   }
 
   /// Of a cell that was measured in two parts the noisier one counts.
@@ -264,6 +270,7 @@ class Runner {
       break;
     }
     pair_s_ = seconds_since(pair_begin);
+    note_run();
     progress_.pair_done(results_, cell.sides.front().samples.size());
   }
 
@@ -384,14 +391,16 @@ class Runner {
   std::unique_ptr<GeneratedText> text_;
   std::uint64_t control_tasks_ = 0;
   double trial_cpu_s_ = 0;
-  double earlier_s_ = 0;            // spent before an interruption
-  std::size_t complete_cells_ = 0;  // measured before it
-  Clock::time_point begin_;         // of this part of the run
-  Clock::time_point cell_begin_;    // of the cell that is measured now
-  std::size_t earlier_pairs_ = 0;   // of it, measured before the interruption
-  std::size_t cell_pairs_ = 0;      // how many pairs it gets
-  bool precise_ = false;            // it needs no more of them
-  double pair_s_ = 0;             // how long the last pair took
+  ForeignMeter foreign_{trial_cpu_s_};  // of this part of the run
+  double earlier_s_ = 0;                // spent before an interruption
+  double earlier_foreign_ = 0;          // what others took then
+  std::size_t complete_cells_ = 0;      // measured before it
+  Clock::time_point begin_;             // of this part of the run
+  Clock::time_point cell_begin_;        // of the cell that is measured now
+  std::size_t earlier_pairs_ = 0;       // of it, measured before the interruption
+  std::size_t cell_pairs_ = 0;          // how many pairs it gets
+  bool precise_ = false;                // it needs no more of them
+  double pair_s_ = 0;                   // how long the last pair took
   std::optional<ForeignMeter> cell_foreign_;
 };
 

@@ -133,6 +133,7 @@ TEST_F(PlanCommand, GoesOnAfterItWasKilled) {
   }
   EXPECT_FALSE(has("r.json"));
   const json before = read_json("r.json.partial");
+  EXPECT_GT(before.at("wall_s").get<double>(), 0);
   CommandRun run(long_run({"--resume", path("r.json.partial")}));
   ASSERT_EQ(run.code(), 0) << run.error();
   expect_whole(read_json("r.json"));
