@@ -26,6 +26,7 @@
 #include "bench/plan_report.h"
 #include "bench/plugin.h"
 #include "bench/precision.h"
+#include "bench/reporters/curves.h"
 #include "bench/reporters/environment.h"
 #include "bench/reporters/progress.h"
 #include "bench/reporters/table.h"
@@ -133,7 +134,7 @@ void report(const Findings& findings, const BenchFlags& flags, ColorChoice colou
                        [](const auto& side) { return !side.samples.empty(); });
   });
   std::string text = environment_line(results.plan) + "\n" + noise_line(results) + "\n\n";
-  if (measured && !flags.quiet) text += print_tables(results, style) + "\n";
+  if (measured && !flags.quiet) text += print_tables(results, style) + "\n" + print_curves(results, style);
   text += print_verdict(results);
   if (findings.crash) text += describe_crash(*findings.crash);
   if (findings.comparison) {
@@ -246,7 +247,7 @@ std::function<int()> set_up(CLI::App& app) {
                  "Workloads to run (those of the suite); see `twinpool list workloads`")
       ->type_name("NAME...")
       ->delimiter(',');
-  app.add_option("--suite", options.suite, "default, quick or full: which workloads to run (default)")
+  app.add_option("--suite", options.suite, "default, quick, full or tails: which workloads to run (default)")
       ->type_name("NAME");
   app.add_option("--load", options.load,
                  "A library of your own workloads, for example ./libmine.so; repeatable")
@@ -313,7 +314,29 @@ std::function<int()> set_up(CLI::App& app) {
   app.add_option("--aa", options.aa,
                  "An A/A test: one backend on both sides, so that every difference is a false alarm")
       ->type_name("BACKEND");
-  app.add_option("--seed", options.seed, "Decides payloads and the order of the rounds (42)")->type_name("N");
+  app.add_option("--rate", options.rates,
+                 "Open loop: tasks come in at this rate, as 20k (per second), 500/ms, or 70% of the capacity")
+      ->type_name("R[,R]");
+  app.add_option("--arrivals", options.arrivals, "How they are spread: fixed or poisson (fixed)")
+      ->type_name("NAME");
+  app.add_option("--stall", options.stall,
+                 "Hold all workers up for so long in the middle of a round, and a closed loop beside it")
+      ->type_name("T");
+  app.add_option("--stall-every", options.stall_every, "Stall again and again (once a round)")
+      ->type_name("T");
+  app.add_option(
+         "--crash-every", options.crash_every,
+         "A task of an open loop crashes its worker this often; a program that dies of it is started again")
+      ->type_name("T");
+  app.add_option("--sweep", options.sweeps,
+                 "Cells for each value of workers, payload, window or rate, as window=1..1024, and where the "
+                 "curve has "
+                 "its knee; :N values, *F or +D steps; repeat for all combinations")
+      ->type_name("NAME=A..B")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--seed", options.seed, "Decides payloads, arrivals and the order of the rounds (42)")
+      ->type_name("N");
   app.add_option("--input", options.input, "The text that wordcount reads (generated)")->type_name("FILE");
   app.add_flag("-q,--quiet", flags->quiet, "No tables and no progress, the verdict only");
   app.add_option("--color", flags->color, "auto, always or never (auto)")->type_name("WHEN");
@@ -341,6 +364,9 @@ constinit const Command kBenchCommand{
         "had\n"
         "  twinpool bench --plan-file nightly.json --json r.json; later, after an interruption: --resume "
         "r.json\n"
+        "  twinpool bench --workload noop --rate 70% --stall 200ms   an open loop; a closed one hides the "
+        "stall\n"
+        "  twinpool bench --workload sort --sweep rate=10%..95%      where latency begins to grow\n"
         "  twinpool bench --workload wordcount --input /usr/share/common-licenses/GPL-3",
     .set_up = &set_up};
 

@@ -167,7 +167,8 @@ class Comparer {
     if (!before.empty()) change.before = median(before);
     if (!after.empty()) change.after = median(after);
     if (!change.before && !change.after) {
-      if (measure.kind == Kind::kRatio) return;  // only one backend was run
+      // Only one backend was run, or the trials have too few tasks for the measure.
+      if (measure.kind == Kind::kRatio || measure.values != nullptr) return;
     }
     decide(change, before, after, cells.busy);
     comparison_.changes.push_back(std::move(change));

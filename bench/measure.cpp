@@ -21,6 +21,15 @@ std::vector<double> latency_values(const BackendResult& side) {
   return all;
 }
 
+std::vector<double> p999_values(const BackendResult& side) {
+  std::vector<double> all;
+  for (const Sample& sample : side.samples) {
+    const auto latency = latency_of(sample);
+    if (latency && latency->p999) all.push_back(*latency->p999);
+  }
+  return all;
+}
+
 template <double (*Of)(const Sample&)>
 std::vector<double> sample_values(const BackendResult& side) {
   return values(side, Of);
@@ -54,6 +63,8 @@ constexpr std::array kMeasures{
             latency_values<&Percentiles::p90>},
     Measure{"p99", Kind::kTime, "s", "99th percentile of a trial's latencies",
             latency_values<&Percentiles::p99>},
+    Measure{"p999", Kind::kTime, "s", "99.9th percentile of a trial's latencies; of trials of 10 000 tasks",
+            p999_values},
     Measure{"pss", Kind::kMemory, "bytes", "PSS of the whole tree at its peak", nullptr,
             memory_value<&BackendResult::peak, &MemoryUse::pss_bytes>},
     Measure{"pss-rest", Kind::kMemory, "bytes", "PSS of the whole tree at rest", nullptr,

@@ -10,6 +10,7 @@
 #include <limits>
 #include <set>
 
+#include "bench/cell_name.h"
 #include "bench/cli.h"
 #include "bench/nearest_name.h"
 #include "bench/option_readers.h"
@@ -141,8 +142,8 @@ void read_plant(Cell& cell, const std::string& text) {
   const auto backend = parse_backend(text.substr(0, colon));
   const auto share = parse_percent(colon == std::string::npos ? "" : text.substr(colon + 1), 1000);
   if (!backend || !share) {
-    throw UsageError(
-        fmt::format("--plant is a backend and a share above 0 % and at most 1000 %, as threads:20%, not '{}'", text));
+    throw UsageError(fmt::format(
+        "--plant is a backend and a share above 0 % and at most 1000 %, as threads:20%, not '{}'", text));
   }
   cell.planted[static_cast<std::size_t>(*backend)] = *share;
 }
@@ -184,8 +185,13 @@ void fit_into_memory(Cell& cell, bool window_was_given, const MachineRoom& room)
   cell.max_shared_bytes = std::max<std::uint64_t>(ProcessOptions{}.max_shared_bytes, wanted);
 }
 
-Cell make_cell(const Workload& workload, int workers, const BenchOptions& options, const MachineRoom& room) {
-  Cell cell{.workload = &workload, .workers = workers, .payload_bytes = workload.default_payload_bytes};
+Cell make_cell(const Workload& workload, int workers, const BenchOptions& options, const MachineRoom& room,
+               const std::optional<OpenLoad>& open) {
+  Cell cell{.workload = &workload,
+            .workers = workers,
+            .window = default_window(open),
+            .payload_bytes = workload.default_payload_bytes,
+            .open = open};
   choose_dispatch(cell, options);
   cell.parameters = read_parameters(workload, options.parameters);
   read_plant(cell, options.plant);
@@ -231,6 +237,32 @@ void read_judging(Plan& plan, const BenchOptions& options) {
                     plan.trials, kFewestForInterval));
 }
 
+/// How long the rounds are, unless the tasks are counted.
+void choose_round_length(Plan& plan, const std::string& duration, const std::vector<OpenLoad>& loads) {
+  if (duration.empty()) {
+    for (const OpenLoad& load : loads)
+      plan.round_length = std::max(plan.round_length, default_round_length(load));
+  } else {
+    plan.round_length = require(parse_duration("--duration", duration));
+    if (plan.round_length > kLongestRound) {
+      throw UsageError(fmt::format("--duration is the length of one round and can be {} s at most, not {}",
+                                   kLongestRound.count(), duration));
+    }
+  }
+  for (const OpenLoad& load : loads) check_round(load, plan.tasks, plan.round_length);
+}
+
+/// The cells of one workload with one value of each sweep.
+std::vector<Cell> make_cells(const Workload& workload, const BenchOptions& options, const MachineRoom& room) {
+  std::vector<Cell> cells;
+  const std::vector<OpenLoad> loads = read_loads(options);
+  for (const int count : read_workers(options.workers, room.usable_cpus)) {
+    if (loads.empty()) cells.push_back(make_cell(workload, count, options, room, std::nullopt));
+    for (const OpenLoad& load : loads) cells.push_back(make_cell(workload, count, options, room, load));
+  }
+  return cells;
+}
+
 }  // namespace
 
 std::size_t Plan::most_pairs() const {
@@ -259,19 +291,11 @@ Plan make_plan(const BenchOptions& options, const MachineRoom& room) {
     throw UsageError("--aa fills both sides with one backend; leave out --backend");
   const auto chosen = read_workloads(options.workloads, options.suite);
   check_parameters(options.parameters, chosen);
-  const auto workers = read_workers(options.workers, room.usable_cpus);
   if (!options.tasks.empty() && !options.duration.empty()) {
     throw UsageError(
         "--tasks and --duration exclude each other: one fixes the work of a round, the other its length");
   }
   if (!options.tasks.empty()) plan.tasks = read_count("--tasks", options.tasks, 1, kMostTasks);
-  if (!options.duration.empty()) {
-    plan.round_length = require(parse_duration("--duration", options.duration));
-    if (plan.round_length > kLongestRound) {
-      throw UsageError(fmt::format("--duration is the length of one round and can be {} s at most, not {}",
-                                   kLongestRound.count(), options.duration));
-    }
-  }
   if (!options.trials.empty())
     plan.trials = static_cast<int>(read_count("--trials", options.trials, 1, kMostTrials));
   plan.seed = read_seed(options.seed);
@@ -282,16 +306,37 @@ Plan make_plan(const BenchOptions& options, const MachineRoom& room) {
     plan.max_time_s =
         std::chrono::duration<double>(require(parse_duration("--max-time", options.max_time))).count();
   }
+  plan.sweeps = read_sweeps(options);
   const auto takes_payload = [](const Workload* workload) { return !workload->payload.empty(); };
-  if (!options.payload.empty() && std::none_of(chosen.begin(), chosen.end(), takes_payload)) {
+  const bool payload_swept = std::any_of(plan.sweeps.begin(), plan.sweeps.end(), [](const Sweep& sweep) {
+    return sweep.axis == SweepAxis::kPayload;
+  });
+  if ((!options.payload.empty() || payload_swept) &&
+      std::none_of(chosen.begin(), chosen.end(), takes_payload)) {
     throw UsageError(fmt::format("--payload means nothing to workload '{}'", chosen.front()->name));
   }
   if (!options.input.empty() &&
       std::find(chosen.begin(), chosen.end(), find_workload("wordcount")) == chosen.end()) {
     throw UsageError("--input is read by workload 'wordcount' only, which was not chosen");
   }
+  const auto variants = expand_sweeps(options, plan.sweeps);
+  std::vector<OpenLoad> loads;
+  for (const BenchOptions& variant : variants) {
+    for (const OpenLoad& load : read_loads(variant)) loads.push_back(load);
+  }
+  choose_round_length(plan, options.duration, loads);
+  std::set<std::string> known;  // a sweep of what means nothing to a workload makes one cell again and again
   for (const Workload* workload : chosen) {
-    for (const int count : workers) plan.cells.push_back(make_cell(*workload, count, options, room));
+    for (const BenchOptions& variant : variants) {
+      for (const Cell& cell : make_cells(*workload, variant, room)) {
+        if (known.insert(name_of(cell)).second) plan.cells.push_back(cell);
+      }
+    }
+  }
+  if (!plan.sweeps.empty() && plan.cells.size() > kMostSweptCells) {
+    throw UsageError(
+        fmt::format("--sweep makes {} cells, and {} are the most; sweep fewer values or workloads",
+                    plan.cells.size(), kMostSweptCells));
   }
   return plan;
 }

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "bench/backend.h"
+#include "bench/load.h"
 #include "bench/statistics.h"
+#include "bench/sweep.h"
 #include "bench/workloads/registry.h"
 
 namespace twinpool::bench {
@@ -38,6 +40,12 @@ struct BenchOptions {
   std::string interval = {};   ///< sign or bootstrap; empty: sign
   std::string precision = {};  ///< P%; empty: as many pairs as there are trials
   std::string margin = {};     ///< P%; empty: 5%
+  std::vector<std::string> rates = {};   ///< each "R" or "R,R"; empty: a closed loop
+  std::string arrivals = {};             ///< fixed or poisson; empty: fixed
+  std::string stall = {};                ///< empty: none
+  std::string stall_every = {};          ///< empty: once, in the middle of a round
+  std::string crash_every = {};          ///< empty: never
+  std::vector<std::string> sweeps = {};  ///< each "NAME=FIRST..LAST"
 };
 
 inline constexpr int kDefaultTrials = 10;
@@ -59,11 +67,18 @@ struct Cell {
   std::vector<std::uint64_t> parameters = {};  ///< the workload's, in its order
   Strategy strategy = Strategy::kSharedQueue;
   bool stealing = true;  ///< means nothing while all workers share one queue
-  /// Share of extra work of each backend (threads, processes) that the figures do not count: a slowdown on purpose.
+  /// Share of extra work of each backend (threads, processes) that the figures do not count: a slowdown on
+  /// purpose.
   std::array<double, 2> planted{};
   /// An A/A test: the backend that runs on both sides, whatever they are called.
   std::optional<Backend> twice = {};
+  std::optional<OpenLoad> open = {};  ///< none: a closed loop
 };
+
+/// The window of a cell, unless told.
+[[nodiscard]] constexpr std::uint64_t default_window(const std::optional<OpenLoad>& open) {
+  return open ? kDefaultOpenWindow : kDefaultWindow;
+}
 
 /// What will be measured.
 struct Plan {
@@ -75,6 +90,7 @@ struct Plan {
   std::uint64_t seed = kDefaultSeed;
   std::string input;
   std::vector<std::string> load = {};  ///< libraries that each trial loads
+  std::vector<Sweep> sweeps = {};      ///< which the cells are the values of
   /// For the whole run; the number of pairs of each cell then is what fits, `trials` at most.
   std::optional<double> max_time_s = {};
   Judging judging = {};

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 
 #include "bench/noise.h"
@@ -17,11 +18,44 @@ namespace {
 /// others.
 constexpr double kMostForeign = 0.05;
 
+bool has_open_loop(const BackendResult& side) {
+  return std::any_of(side.samples.begin(), side.samples.end(),
+                     [](const Sample& sample) { return sample.open.has_value(); });
+}
+
+std::optional<Percentiles> spectrum_percentiles(const LatencySpectrum& spectrum) {
+  return spectrum.count() == 0 ? std::nullopt : std::optional(percentiles(spectrum));
+}
+
+/// Takes: which spectrum of a sample; null: it has none.
+template <typename Of>
+std::optional<Percentiles> merged_percentiles(const BackendResult& side, Of of) {
+  LatencySpectrum all;
+  for (const Sample& sample : side.samples) {
+    const LatencySpectrum* const one = sample.open ? of(*sample.open) : nullptr;
+    if (one != nullptr) all.merge(*one);
+  }
+  return spectrum_percentiles(all);
+}
+
+/// What a cell is judged by, so that more is better: the inverse of a time.
+double judged_of_open(const Sample& sample) {
+  const double p99_s = p99_of(sample);
+  return p99_s > 0 ? 1 / p99_s : 0;
+}
+
+/// A backend that cannot keep up shows in its throughput; otherwise both deliver what is offered.
+Quantity judged_quantity(const CellResult& cell) {
+  const bool all_keep_up = std::all_of(cell.sides.begin(), cell.sides.end(), keeps_up);
+  return cell.cell.open && all_keep_up ? judged_of_open : throughput_of;
+}
+
 /// Whether others took CPUs that the cell needed.
 bool is_disturbed(const CellResult& cell, int usable_cpus) {
   return std::any_of(cell.sides.begin(), cell.sides.end(), [&](const BackendResult& side) {
+    const bool wants_all = !cell.cell.open || !keeps_up(side);  // an open loop leaves CPUs idle on purpose
     const auto share = effective_parallelism(cell, side, usable_cpus);
-    return share && *share < kLeastParallelism && cell.foreign_cpu > kMostForeign;
+    return wants_all && share && *share < kLeastParallelism && cell.foreign_cpu > kMostForeign;
   });
 }
 
@@ -39,6 +73,16 @@ double per_cpu_second_of(const Sample& sample) {
   return sample.cpu_s() > 0 ? static_cast<double>(sample.tasks) / sample.cpu_s() : 0;
 }
 double start_up_of(const Sample& sample) { return sample.start_up_s; }
+
+double p50_of(const Sample& sample) {
+  const auto latency = latency_of(sample);
+  return latency ? latency->p50 : 0;
+}
+double p99_of(const Sample& sample) {
+  const auto latency = latency_of(sample);
+  return latency ? latency->p99 : 0;
+}
+double late_p99_of(const Sample& sample) { return sample.open ? sample.open->late_p99_s : 0; }
 
 std::vector<double> values(const BackendResult& side, Quantity quantity) {
   std::vector<double> all;
@@ -61,6 +105,7 @@ std::optional<double> spread_of(const BackendResult& side, Quantity quantity) {
 }
 
 std::optional<Percentiles> latency_of(const Sample& sample) {
+  if (sample.open) return spectrum_percentiles(sample.open->latency);
   std::vector<double> seconds;
   for (const std::int64_t ns : sample.latency_ns) seconds.push_back(static_cast<double>(ns) / 1e9);
   if (seconds.empty()) return std::nullopt;
@@ -68,12 +113,55 @@ std::optional<Percentiles> latency_of(const Sample& sample) {
 }
 
 std::optional<Percentiles> latency_of(const BackendResult& side) {
+  if (has_open_loop(side)) {
+    return merged_percentiles(side, [](const OpenSample& open) { return &open.latency; });
+  }
   std::vector<double> seconds;
   for (const Sample& sample : side.samples) {
     for (const std::int64_t ns : sample.latency_ns) seconds.push_back(static_cast<double>(ns) * 1e-9);
   }
   if (seconds.empty()) return std::nullopt;
   return percentiles(std::move(seconds));
+}
+
+std::vector<std::pair<std::int64_t, std::uint64_t>> latency_counts(const BackendResult& side) {
+  std::map<std::int64_t, std::uint64_t> counts;
+  for (const Sample& sample : side.samples) {
+    for (const std::int64_t ns : sample.latency_ns) ++counts[ns];
+    if (!sample.open) continue;
+    for (const auto& [ns, count] : sample.open->latency.buckets()) counts[ns] += count;
+  }
+  return {counts.begin(), counts.end()};
+}
+
+std::optional<Percentiles> service_of(const BackendResult& side) {
+  return merged_percentiles(side, [](const OpenSample& open) { return &open.service; });
+}
+
+std::optional<Percentiles> closed_latency_of(const BackendResult& side) {
+  return merged_percentiles(side, [](const OpenSample& open) -> const LatencySpectrum* {
+    return open.closed ? &open.closed->latency : nullptr;
+  });
+}
+
+double late_max_of(const BackendResult& side) {
+  double most = 0;
+  for (const Sample& sample : side.samples) {
+    if (sample.open) most = std::max(most, sample.open->late_max_s);
+  }
+  return most;
+}
+
+std::optional<double> achieved_share(const BackendResult& side) {
+  if (!has_open_loop(side)) return std::nullopt;
+  return median(values(side, [](const Sample& sample) {
+    return sample.open ? sample.throughput_tasks_per_s / sample.open->offered_tasks_per_s : 0;
+  }));
+}
+
+bool keeps_up(const BackendResult& side) {
+  const auto share = achieved_share(side);
+  return !share || *share >= kKeepsUp;
 }
 
 std::optional<double> effective_parallelism(const CellResult& cell, const BackendResult& side,
@@ -104,8 +192,9 @@ std::optional<RatioEstimate> ratio_of(const CellResult& cell, Quantity quantity)
 
 std::string print_ratio(const std::optional<RatioEstimate>& ratio) {
   if (!ratio) return "-";
-  return ratio->has_interval() ? fmt::format("{:.2f}x [{:.2f}, {:.2f}]", ratio->ratio, ratio->low, ratio->high)
-                               : fmt::format("{:.2f}x (n={})", ratio->ratio, ratio->n);
+  return ratio->has_interval()
+             ? fmt::format("{:.2f}x [{:.2f}, {:.2f}]", ratio->ratio, ratio->low, ratio->high)
+             : fmt::format("{:.2f}x (n={})", ratio->ratio, ratio->n);
 }
 
 std::string print_throughput(const CellResult& cell, Backend backend) {
@@ -122,7 +211,7 @@ std::optional<RatioEstimate> control_ratio(const BenchResults& results) {
 
 CellFinding find(const CellResult& cell, int usable_cpus) {
   if (cell.sides.size() < 2) return CellFinding::kNotCompared;
-  const auto ratio = ratio_of(cell, throughput_of);
+  const auto ratio = ratio_of(cell, judged_quantity(cell));
   if (!ratio || !ratio->has_interval()) return CellFinding::kTooFewPairs;
   const auto judgement = judgement_of(cell, usable_cpus);
   if (!judgement) return CellFinding::kTooNoisy;
@@ -132,17 +221,17 @@ CellFinding find(const CellResult& cell, int usable_cpus) {
 }
 
 std::optional<Judgement> judgement_of(const CellResult& cell, int usable_cpus) {
-  const auto pairs = pairs_of(cell, throughput_of);
+  const auto pairs = pairs_of(cell, judged_quantity(cell));
   if (pairs.empty() || is_disturbed(cell, usable_cpus)) return std::nullopt;
   return judge(log_ratios(pairs), cell.judging);
 }
 
 std::optional<double> smallest_effect_of(const CellResult& cell) {
-  return smallest_effect(log_ratios(pairs_of(cell, throughput_of)));
+  return smallest_effect(log_ratios(pairs_of(cell, judged_quantity(cell))));
 }
 
 std::optional<double> half_width_of(const CellResult& cell) {
-  const auto ratio = ratio_of(cell, throughput_of);
+  const auto ratio = ratio_of(cell, judged_quantity(cell));
   if (!ratio || !ratio->has_interval()) return std::nullopt;
   return std::sqrt(ratio->high / ratio->low) - 1;
 }
@@ -169,9 +258,11 @@ std::string_view name_of(CellFinding finding) {
 
 std::string compare_with_expectation(const CellResult& cell, CellFinding finding) {
   if (cell.cell.twice) return "";  // nothing is expected of a backend against itself
-  const Expected expected = cell.cell.workload->expected;
+  // Whatever a workload favours, a crash that ends the program costs more than one that ends a worker.
+  const bool crashes = cell.cell.open && cell.cell.open->crash_every.count() > 0;
+  const Expected expected = crashes ? Expected::kProcesses : cell.cell.workload->expected;
   const auto answer = [](bool met) { return met ? "as expected" : "surprise"; };
-  const auto ratios = log_ratios(pairs_of(cell, throughput_of));
+  const auto ratios = log_ratios(pairs_of(cell, judged_quantity(cell)));
   Judging declared = cell.judging;  // what the workload's author said counts as no difference
   declared.margin = cell.cell.workload->margin;
   if (finding == CellFinding::kThreads || finding == CellFinding::kProcesses) {
@@ -193,6 +284,7 @@ void collect_problems(CellResult& cell) {
     if (std::find(cell.problems.begin(), cell.problems.end(), sentence) == cell.problems.end())
       cell.problems.push_back(std::move(sentence));
   };
+  std::map<std::uint64_t, std::uint64_t> checksums;  // by tasks: an open loop that was cut short has fewer
   for (const BackendResult& side : cell.sides) {
     for (std::size_t i = 0; i < side.samples.size(); ++i) {
       const Sample& sample = side.samples[i];
@@ -203,7 +295,7 @@ void collect_problems(CellResult& cell) {
       } else if (!sample.balanced) {
         add(fmt::format("{} with {}: the pool's counts do not add up in trial {}", cell.cell.workload->name,
                         name_of(side.backend), i + 1));
-      } else if (sample.checksum != cell.sides.front().samples.front().checksum) {
+      } else if (checksums.try_emplace(sample.tasks, sample.checksum).first->second != sample.checksum) {
         add(fmt::format("{}: the checksum of {} in trial {} differs from that of {} in trial 1",
                         cell.cell.workload->name, name_of(side.backend), i + 1,
                         name_of(cell.sides.front().backend)));

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench/meters/memory.h"
@@ -25,7 +26,9 @@ struct BackendResult {
 
 struct CellResult {
   Cell cell;
-  std::uint64_t tasks = 0;  ///< of each round, the same for both backends
+  std::uint64_t tasks = 0;          ///< of each round, the same for both backends
+  double capacity_tasks_per_s = 0;  ///< of the slower backend in a closed loop; 0: not needed
+  double rate_tasks_per_s = 0;      ///< that an open loop offers; 0: a closed loop
   std::vector<BackendResult> sides = {};
   std::vector<Backend> order = {};  ///< which backend ran when
   double foreign_cpu = 0;           ///< share of the CPUs that others used meanwhile, 0 to 1
@@ -63,6 +66,11 @@ using Quantity = double (*)(const Sample&);
 [[nodiscard]] double throughput_of(const Sample& sample);
 [[nodiscard]] double per_cpu_second_of(const Sample& sample);
 [[nodiscard]] double start_up_of(const Sample& sample);
+/// Of the trial's latencies, in seconds; 0 for a trial without.
+[[nodiscard]] double p50_of(const Sample& sample);
+[[nodiscard]] double p99_of(const Sample& sample);
+/// How late an open loop's generator itself was, 99th percentile in seconds; 0 in a closed loop.
+[[nodiscard]] double late_p99_of(const Sample& sample);
 
 [[nodiscard]] std::vector<double> values(const BackendResult& side, Quantity quantity);
 /// Gives: nothing for a side without samples.
@@ -71,8 +79,21 @@ using Quantity = double (*)(const Sample&);
 [[nodiscard]] std::optional<double> spread_of(const BackendResult& side, Quantity quantity);
 /// The latencies of one trial, in seconds. Gives: nothing for a trial without.
 [[nodiscard]] std::optional<Percentiles> latency_of(const Sample& sample);
-/// All latency samples of a side together, in seconds.
+/// All latency samples of a side together, in seconds. In an open loop latency counts from the intended
+/// start.
 [[nodiscard]] std::optional<Percentiles> latency_of(const BackendResult& side);
+/// All latencies of a side with how often each occurred; those of an open loop by buckets.
+[[nodiscard]] std::vector<std::pair<std::int64_t, std::uint64_t>> latency_counts(const BackendResult& side);
+/// From submission on, in an open loop; nothing in a closed one.
+[[nodiscard]] std::optional<Percentiles> service_of(const BackendResult& side);
+/// Of the closed loop beside a stalled open loop.
+[[nodiscard]] std::optional<Percentiles> closed_latency_of(const BackendResult& side);
+/// The most that the generator itself was late in any trial, in seconds.
+[[nodiscard]] double late_max_of(const BackendResult& side);
+/// Achieved by offered rate, as the median over the trials; nothing in a closed loop.
+[[nodiscard]] std::optional<double> achieved_share(const BackendResult& side);
+/// Whether an open loop's backend delivered what was offered; true in a closed loop.
+[[nodiscard]] bool keeps_up(const BackendResult& side);
 /// Own CPU / (wall x min(workers, CPUs)): 1 when the cell had all the CPU it could use.
 [[nodiscard]] std::optional<double> effective_parallelism(const CellResult& cell, const BackendResult& side,
                                                           int usable_cpus);
@@ -86,7 +107,8 @@ using Quantity = double (*)(const Sample&);
 [[nodiscard]] std::string print_throughput(const CellResult& cell, Backend backend);
 [[nodiscard]] std::optional<RatioEstimate> control_ratio(const BenchResults& results);
 
-/// What can be said of one cell.
+/// What can be said of one cell: by throughput, or, in an open loop, where both deliver what is offered, by
+/// p99.
 enum class CellFinding {
   kSame,          ///< the interval lies within the margin: no difference that matters
   kNoDifference,  ///< the interval includes 1 and reaches beyond the margin: not resolved

@@ -20,6 +20,38 @@ namespace {
 
 using nlohmann::json;
 
+LatencySpectrum read_spectrum(const JsonNode& node) {
+  try {
+    return node.value().get<LatencySpectrum>();
+  } catch (const std::invalid_argument& contradiction) {
+    node.reject(contradiction.what());
+  } catch (const json::exception&) {
+    node.reject("is no list of latencies and their counts");
+  }
+}
+
+OpenSample read_open_sample(const JsonNode& node) {
+  OpenSample sample{.offered_tasks_per_s = node.at("offered_tasks_per_s").positive(),
+                    .offered = node.at("offered").count(),
+                    .cancelled = node.at("cancelled").count(),
+                    .refused = node.at("refused").count(),
+                    .latency = read_spectrum(node.at("latency")),
+                    .service = read_spectrum(node.at("service")),
+                    .late_p99_s = node.at("late_p99_s").number(),
+                    .late_max_s = node.at("late_max_s").number(),
+                    .stalls = static_cast<int>(node.at("stalls").integer(0, 1 << 30)),
+                    .held = static_cast<int>(node.at("held").integer(0, 1 << 30)),
+                    .crashes = static_cast<int>(node.at("crashes").integer(0, 1 << 30)),
+                    .restarts = static_cast<int>(node.at("restarts").integer(0, 1 << 30)),
+                    .repeated = node.at("repeated").count()};
+  if (const JsonNode closed = node.at("closed"); !closed.is_null()) {
+    sample.closed = ClosedBeside{.tasks = closed.at("tasks").count(),
+                                 .wall_s = closed.at("wall_s").number(),
+                                 .latency = read_spectrum(closed.at("latency"))};
+  }
+  return sample;
+}
+
 Sample read_sample(const JsonNode& node) {
   Sample sample;
   sample.start_up_s = node.at("start_up_s").number();
@@ -41,6 +73,7 @@ Sample read_sample(const JsonNode& node) {
   sample.checksum = std::strtoull(checksum.c_str(), &end, 16);
   if (checksum.size() != 16 || *end != '\0') node.at("checksum").reject("is not 16 hexadecimal digits");
   for (const JsonNode& one : node.at("latency_ns").list()) sample.latency_ns.push_back(one.integer(0, kMost));
+  if (node.has("open_loop")) sample.open = read_open_sample(node.at("open_loop"));
   if (node.has("first_mistake")) sample.first_mistake = node.at("first_mistake").text();
   if (sample.tasks == 0) node.at("tasks").reject("is 0: nothing was measured");
   return sample;
@@ -103,6 +136,23 @@ std::vector<std::uint64_t> record_parameters(const JsonNode& node, RecordedWorkl
   return values;
 }
 
+OpenLoad read_open_load(const JsonNode& node) {
+  const auto length = [&](const char* name) {
+    return std::chrono::nanoseconds(std::llround(node.at(name).number() * 1e9));
+  };
+  OpenLoad load{.stall = length("stall_s"),
+                .stall_every = length("stall_every_s"),
+                .crash_every = length("crash_every_s")};
+  const JsonNode percent = node.at("rate_percent");
+  (percent.is_null() ? load.tasks_per_s : load.percent) =
+      (percent.is_null() ? node.at("rate_tasks_per_s") : percent).positive();
+  const JsonNode arrivals = node.at("arrivals");
+  const auto named = arrivals_named(arrivals.text());
+  if (!named) arrivals.reject(fmt::format("is '{}', which is neither fixed nor poisson", arrivals.text()));
+  load.arrivals = *named;
+  return load;
+}
+
 Cell read_cell_key(const JsonNode& node, Recording& recording) {
   Cell cell{.workload = &record_workload(node, recording),
             .workers = static_cast<int>(node.at("workers").integer(1, 1 << 20)),
@@ -118,12 +168,20 @@ Cell read_cell_key(const JsonNode& node, Recording& recording) {
   cell.strategy = *named;
   cell.stealing = node.at("stealing").flag();
   if (node.has("aa") && !node.at("aa").is_null()) cell.twice = node.at("aa").backend();
+  if (node.has("open_loop") && !node.at("open_loop").is_null())
+    cell.open = read_open_load(node.at("open_loop"));
   return cell;
 }
 
 CellResult read_cell(const JsonNode& node, Recording& recording) {
   CellResult result{.cell = read_cell_key(node, recording), .tasks = node.at("tasks").count()};
   result.foreign_cpu = node.at("foreign_cpu").number();
+  if (result.cell.open) {
+    const JsonNode open = node.at("open_loop");
+    result.rate_tasks_per_s = open.at("rate_tasks_per_s").positive();
+    if (const JsonNode capacity = open.at("capacity_tasks_per_s"); !capacity.is_null())
+      result.capacity_tasks_per_s = capacity.positive();
+  }
   result.problems = read_sentences(node.at("problems"));
   result.crashes = read_sentences(node.at("crashes"));
   result.complete = node.at("complete").flag();

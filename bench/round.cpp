@@ -6,6 +6,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include "bench/absolute_sleep.h"
+#include "bench/checkpoint.h"
+#include "bench/lives.h"
 #include "bench/plugin.h"
 #include "bench/strategies.h"
 #include "bench/stretch_meter.h"
@@ -40,6 +43,21 @@ Tally calibrate(Flow& flow, const RoundSpec& spec, Sample& sample) {
   }
 }
 
+void keep_use(const CpuUse& used, Sample& sample) {
+  sample.cpu_user_s = used.user_s;
+  sample.cpu_system_s = used.system_s;
+  sample.voluntary_switches = static_cast<std::int64_t>(used.voluntary_switches);
+  sample.involuntary_switches = static_cast<std::int64_t>(used.involuntary_switches);
+}
+
+void keep(const Tally& tally, Sample& sample) {
+  sample.delivered += tally.delivered;
+  sample.failed += tally.failed;
+  sample.lost += tally.lost;
+  sample.wrong += tally.wrong;
+  if (sample.first_mistake.empty()) sample.first_mistake = tally.first_mistake;
+}
+
 /// The stretch that is measured, with what the whole tree used meanwhile.
 Tally measure(Flow& flow, const RoundSpec& spec, TrialPage& page, Sample& sample) {
   const StretchMeter meter;
@@ -52,21 +70,81 @@ Tally measure(Flow& flow, const RoundSpec& spec, TrialPage& page, Sample& sample
     tally.checksum = checksum;
   }
   sample.wall_s = seconds_since(begin);
-  const CpuUse used = meter.read();
+  keep_use(meter.read(), sample);
   sample.tasks = spec.tasks;
-  sample.cpu_user_s = used.user_s;
-  sample.cpu_system_s = used.system_s;
-  sample.voluntary_switches = static_cast<std::int64_t>(used.voluntary_switches);
-  sample.involuntary_switches = static_cast<std::int64_t>(used.involuntary_switches);
   return tally;
 }
 
-void keep(const Tally& tally, Sample& sample) {
-  sample.delivered += tally.delivered;
-  sample.failed += tally.failed;
-  sample.lost += tally.lost;
-  sample.wrong += tally.wrong;
-  if (sample.first_mistake.empty()) sample.first_mistake = tally.first_mistake;
+void keep_open(OpenResult result, Sample& sample) {
+  sample.tasks = result.tally.delivered;
+  sample.wall_s = result.wall_s;
+  sample.throughput_tasks_per_s = result.achieved_tasks_per_s;
+  sample.open = std::move(result.sample);
+  sample.checksum = result.tally.checksum;
+  keep(result.tally, sample);
+}
+
+/// The same for an open loop.
+void measure_open(Pool& pool, Flow& flow, const RoundSpec& spec, TrialPage& page, Sample& sample) {
+  const StretchMeter meter;
+  OpenResult result = run_open_loop(pool, flow, *spec.open, &page);
+  keep_use(meter.read(), sample);
+  keep_open(std::move(result), sample);
+}
+
+/// A second pool that has the same stalls under a closed loop.
+void measure_closed_beside(const RoundSpec& spec, Sample& sample) {
+  const auto pool = make_pool(spec.backend, pool_options(spec, Timing::kEvery));
+  const auto flow = spec.flow.workload->open(*pool, spec.flow);
+  keep(warm_up(*flow, spec), sample);
+  Tally tally;
+  sample.open->closed =
+      run_closed_loop(*pool, *flow, *spec.open, static_cast<std::uint64_t>(spec.workers), tally);
+  keep(tally, sample);
+}
+
+/// What an open loop's generator gets out of the pool when it waits for results: that its own work and the
+/// timing of every task cost something is in it, as it is in the open loop.
+void measure_capacity(Pool& pool, Flow& flow, const RoundSpec& spec, Sample& sample) {
+  const OpenRound round{.tasks_per_s = 1 / spec.calibrate_s, .tasks = 1, .workers = spec.workers};
+  Tally tally;
+  const ClosedBeside closed = run_closed_loop(pool, flow, round, spec.window, tally);
+  sample.tasks = closed.tasks;
+  sample.wall_s = closed.wall_s;
+  keep(tally, sample);
+}
+
+/// One life of the program of an open loop whose tasks crash.
+void live(const RoundSpec& spec, SharedCheckpoint& checkpoint) {
+  const std::int64_t born_ns = steady_now_ns();
+  const bool first = checkpoint.head().begin_ns == 0;
+  const auto pool = make_pool(spec.backend, pool_options(spec, Timing::kEvery));
+  if (pool->submit<first_answer>().get() != 42)
+    throw std::runtime_error("the first task gave a wrong result");
+  if (first) checkpoint.head().ready_ns = steady_now_ns() - born_ns;
+  const auto flow = spec.flow.workload->open(*pool, spec.flow);
+  if (first) static_cast<void>(warm_up(*flow, spec));
+  static_cast<void>(run_open_loop(*pool, *flow, *spec.open, nullptr, &checkpoint));
+  checkpoint.head().balanced = balances(pool->stats()) && pool->drain(kDrainLimit);
+}
+
+/// The round of an open loop whose tasks crash: both twins run in a program of their own, which is started
+/// again when it dies. CPU time is that of all its lives, from birth on.
+nlohmann::json run_crashing_round(const RoundSpec& spec, TrialPage& page) {
+  SharedCheckpoint checkpoint(spec.tasks);
+  page.phase = TrialPhase::kMeasuring;
+  const auto patience_ns = static_cast<std::int64_t>(3e9 * spec.open->length_s());
+  const Lives lives =
+      run_lives(checkpoint, steady_now_ns() + patience_ns + 1'000'000'000, [&] { live(spec, checkpoint); });
+  OpenResult result = sum_up(*spec.open, checkpoint);
+  Sample sample;
+  sample.start_up_s = static_cast<double>(checkpoint.head().ready_ns) * 1e-9;
+  sample.balanced = checkpoint.head().balanced;
+  keep_use(lives.used, sample);
+  keep_open(std::move(result), sample);
+  sample.open->restarts = lives.restarts;
+  sample.open->repeated = lives.repeated;
+  return sample;
 }
 
 /// A second pool in which every task is timed, so that the clock reads do not slow the measured stretch.
@@ -91,15 +169,6 @@ Tally warm_up(Flow& flow, const RoundSpec& spec) {
        .tasks = std::min(std::min(wanted, kMostWarmTasks), std::max<std::uint64_t>(1, spec.tasks)),
        .window = spec.window},
       nullptr);
-}
-
-void add(Tally& to, const Tally& more) {
-  to.delivered += more.delivered;
-  to.failed += more.failed;
-  to.lost += more.lost;
-  to.wrong += more.wrong;
-  to.checksum += more.checksum;
-  if (to.first_mistake.empty()) to.first_mistake = more.first_mistake;
 }
 
 nlohmann::json to_json(const Tally& tally) {
@@ -152,32 +221,58 @@ RoundSpec make_round_spec(const Cell& cell, Backend backend, std::uint64_t tasks
   return spec;
 }
 
+void open_up(RoundSpec& spec, const OpenLoad& load, double tasks_per_s, std::uint64_t seed) {
+  const auto seconds = [](std::chrono::nanoseconds length) {
+    return std::chrono::duration<double>(length).count();
+  };
+  spec.open = OpenRound{.tasks_per_s = tasks_per_s,
+                        .tasks = spec.tasks,
+                        .window = spec.window,
+                        .workers = spec.workers,
+                        .arrivals = load.arrivals,
+                        .seed = seed,
+                        .stall_s = seconds(load.stall),
+                        .stall_every_s = seconds(load.stall_every),
+                        .crash_every_s = seconds(load.crash_every)};
+}
+
 nlohmann::json run_round_trial(TrialContext& trial) {
   const auto spec = open_spec(trial.spec());
+  if (spec.open && spec.open->crash_every_s > 0 && spec.tasks != 0)
+    return run_crashing_round(spec, trial.page());
   Sample sample;
   {
     const auto begin = Clock::now();
-    const auto pool = make_pool(spec.backend, pool_options(spec, Timing::kSampled));
+    const auto pool =
+        make_pool(spec.backend, pool_options(spec, spec.open ? Timing::kEvery : Timing::kSampled));
     if (pool->submit<first_answer>().get() != 42) ++sample.wrong;
     sample.start_up_s = seconds_since(begin);
 
     trial.page().phase = TrialPhase::kWarming;
     const auto flow = spec.flow.workload->open(*pool, spec.flow);
     if (spec.tasks == 0) {
-      keep(calibrate(*flow, spec, sample), sample);
+      if (spec.open)
+        measure_capacity(*pool, *flow, spec, sample);
+      else
+        keep(calibrate(*flow, spec, sample), sample);
     } else {
       keep(warm_up(*flow, spec), sample);
       trial.page().phase = TrialPhase::kMeasuring;
-      const Tally tally = measure(*flow, spec, trial.page(), sample);
-      sample.checksum = tally.checksum;
-      keep(tally, sample);
+      if (spec.open) {
+        measure_open(*pool, *flow, spec, trial.page(), sample);
+      } else {
+        const Tally tally = measure(*flow, spec, trial.page(), sample);
+        sample.checksum = tally.checksum;
+        keep(tally, sample);
+      }
     }
-    sample.throughput_tasks_per_s = static_cast<double>(sample.tasks) / sample.wall_s;
+    if (!sample.open) sample.throughput_tasks_per_s = static_cast<double>(sample.tasks) / sample.wall_s;
     trial.page().phase = TrialPhase::kStopping;
     const PoolStats stats = pool->stats();
     sample.balanced = balances(stats) && stats.pending == 0 && pool->drain(kDrainLimit);
   }
   if (spec.latency_tasks != 0) measure_latency(spec, sample);
+  if (sample.open && spec.open->stall_s > 0) measure_closed_beside(spec, sample);
   return sample;
 }
 

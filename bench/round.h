@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "bench/backend.h"
+#include "bench/open_loop.h"
+#include "bench/open_sample.h"
 #include "bench/plan.h"
 #include "bench/trial.h"
 #include "bench/workloads/flow.h"
@@ -25,8 +27,9 @@ struct RoundSpec {
   std::uint64_t max_shared_bytes = 0;
   Strategy strategy = Strategy::kSharedQueue;
   bool stealing = true;
-  std::uint64_t planted_tasks = 0;  ///< run in the measured stretch and not counted: a slowdown on purpose
-  double calibrate_s = 0;  ///< with `tasks` 0: how long to look
+  std::uint64_t planted_tasks = 0;     ///< run in the measured stretch and not counted: a slowdown on purpose
+  double calibrate_s = 0;              ///< with `tasks` 0: how long to look
+  std::optional<OpenRound> open = {};  ///< none: a closed loop
   FlowOptions flow;
   std::string trace = {};              ///< path of a SharedTrace to write into; empty: none
   std::vector<std::string> load = {};  ///< libraries of workloads to load first
@@ -40,12 +43,14 @@ struct RoundSpec {
 [[nodiscard]] PoolOptions pool_options(const RoundSpec& spec, Timing timing);
 [[nodiscard]] RoundSpec make_round_spec(const Cell& cell, Backend backend, std::uint64_t tasks,
                                         const FlowOptions& flow);
+/// Makes an open loop of it. Takes: the rate that the load comes to.
+void open_up(RoundSpec& spec, const OpenLoad& load, double tasks_per_s, std::uint64_t seed);
 
 /// What one trial of kind "round" measured.
 struct Sample {
-  double start_up_s = 0;  ///< from before the pool was made until the first task's result was there
-  std::uint64_t tasks = 0;
-  double wall_s = 0;  ///< from the first submission to the last result
+  double start_up_s = 0;    ///< from before the pool was made until the first task's result was there
+  std::uint64_t tasks = 0;  ///< of an open loop: those that gave a result in time
+  double wall_s = 0;  ///< from the first submission (open loop: the begin of the schedule) to the last result
   double throughput_tasks_per_s = 0;
   double cpu_user_s = 0;  ///< of the whole tree during the stretch
   double cpu_system_s = 0;
@@ -58,7 +63,8 @@ struct Sample {
   std::uint64_t checksum = 0;
   bool balanced = false;  ///< the pool's own counts add up (C13)
   std::string first_mistake;
-  std::vector<std::int64_t> latency_ns;
+  std::vector<std::int64_t> latency_ns;  ///< of a closed loop
+  std::optional<OpenSample> open = {};
 
   [[nodiscard]] double cpu_s() const { return cpu_user_s + cpu_system_s; }
   [[nodiscard]] bool right() const { return failed == 0 && lost == 0 && wrong == 0 && balanced; }
@@ -71,7 +77,6 @@ void from_json(const nlohmann::json& json, Sample& sample);
 
 /// Lets caches, allocators and workers settle in before anything counts.
 Tally warm_up(Flow& flow, const RoundSpec& spec);
-void add(Tally& to, const Tally& more);
 /// What a trial gives that does not measure its tasks: whether they were right.
 [[nodiscard]] nlohmann::json to_json(const Tally& tally);
 

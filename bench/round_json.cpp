@@ -21,6 +21,7 @@ void to_json(nlohmann::json& json, const RoundSpec& spec) {
           {"stealing", spec.stealing},
           {"seed", spec.flow.seed},
           {"payload_bytes", spec.flow.payload_bytes}};
+  if (spec.open) json["open"] = *spec.open;
   if (!spec.load.empty()) json["load"] = spec.load;
   if (!spec.trace.empty()) json["trace"] = spec.trace;
   if (!spec.flow.parameters.empty()) json["parameters"] = spec.flow.parameters;
@@ -50,6 +51,7 @@ void from_json(const nlohmann::json& json, RoundSpec& spec) {
   json.at("seed").get_to(spec.flow.seed);
   json.at("payload_bytes").get_to(spec.flow.payload_bytes);
   if (json.contains("priority")) spec.flow.priority = json.at("priority").get<int>();
+  if (json.contains("open")) spec.open = json.at("open").get<OpenRound>();
   spec.flow.backend = spec.backend;
   spec.flow.workers = spec.workers;
   spec.trace = json.value("trace", std::string());
@@ -76,6 +78,7 @@ void to_json(nlohmann::json& json, const Sample& sample) {
           {"checksum", fmt::format("{:016x}", sample.checksum)},
           {"balanced", sample.balanced},
           {"latency_ns", sample.latency_ns}};
+  if (sample.open) json["open_loop"] = *sample.open;
   if (!sample.first_mistake.empty()) json["first_mistake"] = sample.first_mistake;
 }
 
@@ -95,6 +98,7 @@ void from_json(const nlohmann::json& json, Sample& sample) {
   sample.checksum = std::stoull(json.at("checksum").get<std::string>(), nullptr, 16);
   json.at("balanced").get_to(sample.balanced);
   json.at("latency_ns").get_to(sample.latency_ns);
+  if (json.contains("open_loop")) sample.open = json.at("open_loop").get<OpenSample>();
   sample.first_mistake = json.value("first_mistake", std::string());
 }
 

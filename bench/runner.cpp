@@ -32,6 +32,7 @@ constexpr double kControlRound_s = 0.08;    // it only has to show the noise, no
 /// Time at the end of a limited run for the control and the drill of a crash.
 constexpr double kEndReserve_s = 6;
 constexpr double kCalibrate_s = 0.08;
+constexpr double kCapacity_s = 0.4;  // a rate that is a share of the capacity is as wrong as the capacity
 constexpr std::uint64_t kLatencyTasks = 1000;  // times the trials: p99 needs a hundred samples beyond it
 constexpr std::uint64_t kTextBytes = 8 << 20;
 /// A round that takes so much longer than it was laid out for is stuck.
@@ -172,7 +173,12 @@ class Runner {
     precise_ = false;
     progress_.cell_begins(results_);
     flow_ = make_flow_options(cell);
-    if (result.tasks == 0) result.tasks = plan_.tasks ? *plan_.tasks : calibrate(cell);
+    if (cell.open && result.rate_tasks_per_s == 0) {
+      choose_rate(result);
+    } else if (result.tasks == 0) {
+      result.tasks =
+          plan_.tasks ? *plan_.tasks : tasks_for(slowest_rate(cell, kCalibrate_s), round_length_s());
+    }
     for (BackendResult& side : result.sides) {
       if (!side.peak) measure_memory(cell, side, result);
     }
@@ -227,16 +233,42 @@ class Runner {
     return flow;
   }
 
-  /// How many tasks a round of `seconds` has on the slower backend; the faster one gets the same.
-  std::uint64_t calibrate(const Cell& cell) {
+  [[nodiscard]] double round_length_s() const {
+    return std::chrono::duration<double>(plan_.round_length).count();
+  }
+
+  /// Throughput of the slower backend in a closed loop, of an open loop's cell by that one's generator:
+  /// rounds have as many tasks as it does in their time, and the faster one gets the same.
+  double slowest_rate(const Cell& cell, double calibrate_s) {
     double slowest = 0;
     for (const Backend backend : plan_.backends) {
       RoundSpec spec = make_round_spec(cell, backend, 0, flow_);
-      spec.calibrate_s = kCalibrate_s;
+      if (cell.open) open_up(spec, *cell.open, 1, plan_.seed);
+      spec.calibrate_s = calibrate_s;
       const double rate = run_or_throw(spec).throughput_tasks_per_s;
       slowest = slowest == 0 ? rate : std::min(slowest, rate);
     }
-    return tasks_for(slowest, std::chrono::duration<double>(plan_.round_length).count());
+    return slowest;
+  }
+
+  /// The rate of an open loop, and its tasks. Cells that differ in their load only have one capacity, so that
+  /// the rates of a sweep stand in the proportions that were asked for.
+  void choose_rate(CellResult& result) {
+    const OpenLoad& load = *result.cell.open;
+    result.rate_tasks_per_s = load.tasks_per_s;
+    if (load.percent > 0) {
+      Cell closed = result.cell;
+      closed.open.reset();
+      double& capacity = capacities_[name_of(closed)];
+      if (capacity == 0) capacity = slowest_rate(result.cell, kCapacity_s);
+      result.capacity_tasks_per_s = capacity;
+      result.rate_tasks_per_s = std::min(kMostRate, capacity * load.percent / 100);
+    }
+    const auto longest = static_cast<double>(kLongestRound.count());
+    const double most = std::min(static_cast<double>(kMostOpenTasks), result.rate_tasks_per_s * longest);
+    const double wanted =
+        plan_.tasks ? static_cast<double>(*plan_.tasks) : result.rate_tasks_per_s * round_length_s();
+    result.tasks = static_cast<std::uint64_t>(std::max(1.0, std::round(std::min(wanted, most))));
   }
 
   static std::uint64_t tasks_for(double rate, double seconds) {
@@ -287,15 +319,21 @@ class Runner {
 
   std::optional<Sample> run_round(CellResult& cell, Backend backend) {
     RoundSpec spec = make_round_spec(cell.cell, backend, cell.tasks, flow_);
-    spec.latency_tasks = std::clamp<std::uint64_t>(cell.tasks / 2, 1, kLatencyTasks);
+    if (cell.cell.open) {  // each pair has arrivals of its own, the same for both
+      open_up(spec, *cell.cell.open, cell.rate_tasks_per_s, plan_.seed + cell.sides.front().samples.size());
+    } else {
+      spec.latency_tasks = std::clamp<std::uint64_t>(cell.tasks / 2, 1, kLatencyTasks);
+    }
     std::string crash;
     auto sample = run_trial(spec, crash);
     if (!sample) cell.crashes.push_back(crash);
     return sample;
   }
 
-  TrialOptions trial_options() const {
-    const double length = plan_.tasks ? 0 : std::chrono::duration<double>(plan_.round_length).count();
+  TrialOptions trial_options(const RoundSpec& spec) const {
+    const double length = spec.open && spec.tasks != 0 ? spec.open->length_s()
+                          : plan_.tasks                ? 0
+                                                       : round_length_s();
     const auto patience = std::chrono::duration_cast<std::chrono::nanoseconds>(
         std::chrono::duration<double>(length * kPatience));
     return {.limit = plan_.tasks && *plan_.tasks > 1'000'000
@@ -317,7 +355,7 @@ class Runner {
 
   Trial begin_trial(std::string_view kind, RoundSpec spec) {
     spec.load = plan_.load;
-    return Trial(kind, spec, trial_options());
+    return Trial(kind, spec, trial_options(spec));
   }
 
   std::optional<Sample> run_trial(const RoundSpec& spec, std::string& crash) {
@@ -390,6 +428,7 @@ class Runner {
   FlowOptions flow_;
   std::unique_ptr<GeneratedText> text_;
   std::uint64_t control_tasks_ = 0;
+  std::map<std::string, double> capacities_;  // by the name of the cell without its load
   double trial_cpu_s_ = 0;
   ForeignMeter foreign_{trial_cpu_s_};  // of this part of the run
   double earlier_s_ = 0;                // spent before an interruption

@@ -94,8 +94,13 @@ double percentile(std::span<const double> sorted, double q) {
 Percentiles percentiles(std::vector<double> samples) {
   require_some(samples);
   std::sort(samples.begin(), samples.end());
-  return {percentile(samples, 0.5), percentile(samples, 0.9), percentile(samples, 0.99), samples.back(),
-          samples.size()};
+  Percentiles figures{.p50 = percentile(samples, 0.5),
+                      .p90 = percentile(samples, 0.9),
+                      .p99 = percentile(samples, 0.99),
+                      .max = samples.back(),
+                      .n = samples.size()};
+  if (figures.n >= kFewestForP999) figures.p999 = percentile(samples, 0.999);
+  return figures;
 }
 
 double median(std::span<const double> samples) {

@@ -26,7 +26,10 @@ double percentile(std::span<const double> sorted, double q);
 struct Percentiles {
   double p50 = 0, p90 = 0, p99 = 0, max = 0;
   std::size_t n = 0;
+  std::optional<double> p999 = {};  ///< from kFewestForP999 samples on
 };
+/// Fewer samples have fewer than ten beyond their p99.9, which then is no figure to rely on.
+inline constexpr std::size_t kFewestForP999 = 10'000;
 Percentiles percentiles(std::vector<double> samples);
 
 /// Gives: the middle sample, or the mean of the two middle ones.

@@ -7,6 +7,7 @@
 #include "bench/cell_name.h"
 #include "bench/diff.h"
 #include "bench/formats/format.h"
+#include "bench/reporters/curves.h"
 #include "bench/reporters/environment.h"
 #include "bench/reporters/verdict.h"
 #include "bench/units.h"
@@ -71,11 +72,32 @@ std::string speed_table(const BenchResults& results) {
   for (const CellResult* cell : cells) {
     const CellFinding finding = find(*cell, results.usable_cpus);
     const std::string expected = compare_with_expectation(*cell, finding);
-    rows.add(fmt::format("| {} | {} | {} | {} | {} | {}{} |\n", in_table(name_of(cell->cell)),
-                         print_throughput(*cell, Backend::kThreads), print_throughput(*cell, Backend::kProcesses),
-                         print_ratio(ratio_of(*cell, throughput_of)),
-                         print_ratio(ratio_of(*cell, per_cpu_second_of)), name_of(finding),
-                         expected.empty() ? "" : ", " + expected));
+    rows.add(fmt::format(
+        "| {} | {} | {} | {} | {} | {}{} |\n", in_table(name_of(cell->cell)),
+        print_throughput(*cell, Backend::kThreads), print_throughput(*cell, Backend::kProcesses),
+        print_ratio(ratio_of(*cell, throughput_of)), print_ratio(ratio_of(*cell, per_cpu_second_of)),
+        name_of(finding), expected.empty() ? "" : ", " + expected));
+  }
+  return rows.str();
+}
+
+std::string open_loop_table(const BenchResults& results) {
+  Rows rows(
+      "| cell | backend | offered | done | p50 | p99 | p99.9 | max | p99 of both "
+      "|\n|---|---|--:|--:|--:|--:|--:|--:|---|\n",
+      kMostRows_bytes / 2);
+  for (const CellResult& cell : results.cells) {
+    if (!cell.cell.open) continue;
+    for (const BackendResult& side : cell.sides) {
+      const auto latency = latency_of(side);
+      const auto done = achieved_share(side);
+      if (!latency || !done) continue;
+      rows.add(fmt::format("| {} | {} | {} | {:.1f} % | {} | {} | {} | {} | {} |\n",
+                           in_table(name_of(cell.cell)), name_of(side.backend),
+                           print_rate(cell.rate_tasks_per_s), *done * 100, print_duration(latency->p50),
+                           print_duration(latency->p99), latency->p999 ? print_duration(*latency->p999) : "-",
+                           print_duration(latency->max), print_ratio(ratio_of(cell, p99_of))));
+    }
   }
   return rows.str();
 }
@@ -124,6 +146,11 @@ std::string write_markdown(const Report& report) {
   std::string text =
       fmt::format("### twinpool bench: {}\n\n{}\n{}\n\n{}\n{}\n", title, environment_line(results.plan),
                   noise_line(results), clip(print_verdict(results), kMostText_bytes), speed_table(results));
+  const bool open = std::any_of(results.cells.begin(), results.cells.end(),
+                                [](const CellResult& cell) { return cell.cell.open.has_value(); });
+  if (open) text += fmt::format("#### Latency in open loops\n\n{}\n", open_loop_table(results));
+  if (!results.plan.sweeps.empty())
+    text += fmt::format("#### Knees\n\n{}\n", clip(markdown_of_curves(results), kMostRows_bytes / 4));
   text += fmt::format("#### Memory at its peak\n\n{}\n", memory_table(results));
   if (report.comparison != nullptr) text += clip(markdown_of(*report.comparison), kMostRows_bytes / 2) + "\n";
   return text + details(report);

@@ -119,18 +119,16 @@ void add_memory(Exposition& to) {
 
 void add_latency(Exposition& to) {
   to.family("twinpool_task_seconds", "histogram", "seconds",
-            "From the submission of a task until it had settled.");
+            "From the submission of a task (open loop: its intended start) until it had settled.");
   to.each([&](const std::string& labels, const BackendResult& side) {
     std::array<std::uint64_t, kBuckets_s.size()> within{};
     std::uint64_t count = 0;
     double sum = 0;
-    for (const Sample& sample : side.samples) {
-      for (const std::int64_t ns : sample.latency_ns) {
-        const double seconds = static_cast<double>(ns) * 1e-9;
-        sum += seconds;
-        ++count;
-        for (std::size_t i = 0; i < kBuckets_s.size(); ++i) within[i] += seconds <= kBuckets_s[i] ? 1 : 0;
-      }
+    for (const auto& [ns, times] : latency_counts(side)) {
+      const double seconds = static_cast<double>(ns) * 1e-9;
+      sum += seconds * static_cast<double>(times);
+      count += times;
+      for (std::size_t i = 0; i < kBuckets_s.size(); ++i) within[i] += seconds <= kBuckets_s[i] ? times : 0;
     }
     if (count == 0) return;
     for (std::size_t i = 0; i < kBuckets_s.size(); ++i) {

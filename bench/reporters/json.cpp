@@ -6,6 +6,7 @@
 
 #include <ctime>
 
+#include "bench/curve.h"
 #include "bench/machine_card.h"
 #include "bench/precision.h"
 #include "bench/suite_test.h"
@@ -36,19 +37,44 @@ json memory_json(const std::optional<MemoryUse>& use) {
           {"processes", use->processes}};
 }
 
-json latency_json(const BackendResult& side) {
-  const auto latency = latency_of(side);
-  if (!latency) return nullptr;
-  return {{"p50_s", latency->p50},
-          {"p90_s", latency->p90},
-          {"p99_s", latency->p99},
-          {"max_s", latency->max},
-          {"n", latency->n}};
-}
-
 template <typename T>
 json optional_json(const std::optional<T>& value) {
   return value ? json(*value) : json(nullptr);
+}
+
+json latency_json(const std::optional<Percentiles>& latency) {
+  if (!latency) return nullptr;
+  return {{"p50_s", latency->p50}, {"p90_s", latency->p90},
+          {"p99_s", latency->p99}, {"p999_s", optional_json(latency->p999)},
+          {"max_s", latency->max}, {"n", latency->n}};
+}
+
+json open_load_json(const CellResult& cell) {
+  if (!cell.cell.open) return nullptr;
+  const OpenLoad& load = *cell.cell.open;
+  const auto seconds = [](std::chrono::nanoseconds length) {
+    return std::chrono::duration<double>(length).count();
+  };
+  return {{"rate_percent", load.percent > 0 ? json(load.percent) : json(nullptr)},
+          {"rate_tasks_per_s", cell.rate_tasks_per_s},
+          {"capacity_tasks_per_s",
+           cell.capacity_tasks_per_s > 0 ? json(cell.capacity_tasks_per_s) : json(nullptr)},
+          {"arrivals", name_of(load.arrivals)},
+          {"stall_s", seconds(load.stall)},
+          {"stall_every_s", seconds(load.stall_every)},
+          {"crash_every_s", seconds(load.crash_every)}};
+}
+
+/// What an open loop adds to a backend's figures.
+json open_side_json(const CellResult& cell, const BackendResult& side) {
+  const auto achieved = achieved_share(side);
+  if (!cell.cell.open || !achieved) return nullptr;
+  return {{"achieved_share", *achieved},
+          {"keeps_up", keeps_up(side)},
+          {"service", latency_json(service_of(side))},
+          {"late_p99_s", *median_of(side, late_p99_of)},
+          {"late_max_s", late_max_of(side)},
+          {"closed_loop", latency_json(closed_latency_of(side))}};
 }
 
 json side_json(const CellResult& cell, const BackendResult& side, int usable_cpus) {
@@ -57,7 +83,8 @@ json side_json(const CellResult& cell, const BackendResult& side, int usable_cpu
           {"throughput_per_cpu_second", optional_json(median_of(side, per_cpu_second_of))},
           {"start_up_s", optional_json(median_of(side, start_up_of))},
           {"effective_parallelism", optional_json(effective_parallelism(cell, side, usable_cpus))},
-          {"latency", latency_json(side)},
+          {"latency", latency_json(latency_of(side))},
+          {"open_loop", open_side_json(cell, side)},
           {"memory_at_rest", memory_json(side.rest)},
           {"memory_at_peak", memory_json(side.peak)},
           {"samples", side.samples}};
@@ -114,6 +141,7 @@ json cell_json(const CellResult& cell, int usable_cpus) {
   for (const BackendResult& side : cell.sides) sides.push_back(side_json(cell, side, usable_cpus));
   const CellFinding finding = find(cell, usable_cpus);
   json value{{"tasks", cell.tasks},
+             {"open_loop", open_load_json(cell)},
              {"complete", cell.complete},
              {"foreign_cpu", cell.foreign_cpu},
              {"family", cell.cell.workload->family},
@@ -125,7 +153,9 @@ json cell_json(const CellResult& cell, int usable_cpus) {
              {"processes_over_threads",
               {{"throughput", ratio_json(ratio_of(cell, throughput_of))},
                {"throughput_per_cpu_second", ratio_json(ratio_of(cell, per_cpu_second_of))},
-               {"start_up", ratio_json(ratio_of(cell, start_up_of))}}},
+               {"start_up", ratio_json(ratio_of(cell, start_up_of))},
+               {"p50", ratio_json(ratio_of(cell, p50_of))},
+               {"p99", ratio_json(ratio_of(cell, p99_of))}}},
              {"order", order},
              {"backends", sides},
              {"problems", cell.problems},
@@ -207,7 +237,8 @@ json make_report(const BenchResults& results, const std::vector<std::string>& co
             {"control_before", control_json(results.control_before)},
             {"control_after", control_json(results.control_after)}}},
           {"suite", suite_json(suite)},
-          {"cells", cells}};
+          {"cells", cells},
+          {"curves", find_curves(results)}};
 }
 
 std::string print_document(const nlohmann::json& document) {

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "bench/precision.h"
+#include "bench/reporters/curves.h"
+#include "bench/reporters/open_loop.h"
 #include "bench/reporters/table.h"
 #include "bench/suite_test.h"
 #include "bench/units.h"
@@ -69,6 +71,7 @@ std::string needs_how_many(const CellResult& cell, int usable_cpus) {
 std::string speed_sentences(const BenchResults& results) {
   std::vector<std::string> threads, processes, same, unresolved, unsure;
   for (const CellResult& cell : results.cells) {
+    if (cell.cell.open) continue;  // it delivers what it is offered; see open_loop_sentences()
     const CellFinding finding = find(cell, results.usable_cpus);
     const std::string label = label_of(cell.cell, results.plan);
     if (results.cells.size() == 1 && finding != CellFinding::kNotCompared)
@@ -164,7 +167,8 @@ std::string aa_sentence(const BenchResults& results) {
 }  // namespace
 
 std::string print_verdict(const BenchResults& results) {
-  std::string text = aa_sentence(results) + speed_sentences(results) + describe_suite(results) +
+  std::string text = aa_sentence(results) + speed_sentences(results) + open_loop_sentences(results) +
+                     knee_sentences(results) + describe_suite(results) +
                      describe_precision(results) + cost_sentence(results);
   std::uint64_t checked = 0;
   bool wrong = false;

@@ -51,6 +51,22 @@ struct Tally {
   std::vector<std::int64_t> latency_ns;  ///< submitted until settled, in the order of the tasks
 };
 
+/// Adds up what came of two stretches.
+inline void add(Tally& to, const Tally& more) {
+  to.delivered += more.delivered;
+  to.failed += more.failed;
+  to.lost += more.lost;
+  to.wrong += more.wrong;
+  to.checksum += more.checksum;
+  if (to.first_mistake.empty()) to.first_mistake = more.first_mistake;
+}
+
+/// One task of a generator that decides itself when to submit, after its result was taken.
+struct Taken {
+  TaskTiming timing;
+  bool cancelled = false;  ///< it never ran; such a task is in no Tally
+};
+
 /// One workload, set up on one pool.
 class Flow {
  public:
@@ -62,6 +78,14 @@ class Flow {
   /// Submits `tasks` tasks, waits until all have settled and holds their results until `held` was told: the
   /// most that the workload ever has in memory.
   virtual Tally hold(std::uint64_t tasks, void (*held)(void*), void* argument) = 0;
+  /// Submits task `number`; its result is to be taken by take_one(). Needs a pool with Timing::kEvery.
+  ///
+  /// Errors: SubmitRefused, and nothing was submitted then.
+  virtual void submit_one(std::uint64_t number) = 0;
+  /// Takes the oldest result that submit_one() has due, waiting for it until `until` (none: not at all).
+  ///
+  /// Gives: nothing when it has not settled by then, or none is due.
+  virtual std::optional<Taken> take_one(std::optional<Clock::time_point> until, Tally& tally) = 0;
 };
 
 }  // namespace twinpool::bench

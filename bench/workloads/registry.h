@@ -24,7 +24,8 @@ namespace twinpool::bench {
 /// Threads: from one thread, while nobody reads.
 void add_workloads(const WorkloadTable& table);
 
-/// The workloads of a suite by name: "default", "quick" or "full". Gives: empty when there is none such.
+/// The workloads of a suite by name: "default", "quick", "full" or "tails". Gives: empty when there is none
+/// such.
 [[nodiscard]] std::vector<const Workload*> workloads_of_suite(std::string_view suite);
 [[nodiscard]] std::vector<std::string> suite_names();
 

@@ -5,12 +5,17 @@
 
 #include <chrono>
 #include <exception>
+#include <utility>
 
 #include "bench/trial.h"
 #include "bench/workloads/mix.h"
 
 namespace twinpool::bench {
 namespace {
+
+std::int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
+}
 
 void mistake(Tally& tally, std::uint64_t number, const char* what) {
   if (tally.first_mistake.empty()) tally.first_mistake = fmt::format("request {}: {}", number, what);
@@ -21,7 +26,8 @@ void mistake(Tally& tally, std::uint64_t number, const char* what) {
 Tally SerialFlow::run(const Stretch& stretch, TrialPage* page) {
   Tally tally;
   for (std::uint64_t i = 0; i < stretch.tasks; ++i) {
-    take(stretch.first + i, stretch.keep_latency, tally);
+    const TaskTiming timing = take(stretch.first + i, tally);
+    if (stretch.keep_latency) tally.latency_ns.push_back(timing.settled_ns - timing.submitted_ns);
     if (page == nullptr) continue;
     page->delivered.store(tally.delivered, std::memory_order_relaxed);  // one writer; readers only look
     page->failed.store(tally.failed, std::memory_order_relaxed);
@@ -36,8 +42,18 @@ Tally SerialFlow::hold(std::uint64_t tasks, void (*held)(void*), void* argument)
   return tally;
 }
 
-void SerialFlow::take(std::uint64_t number, bool keep_latency, Tally& tally) {
-  const auto begin = Clock::now();
+void SerialFlow::submit_one(std::uint64_t number) { done_.push_back(take(number, done_tally_)); }
+
+std::optional<Taken> SerialFlow::take_one(std::optional<Clock::time_point>, Tally& tally) {
+  if (done_.empty()) return std::nullopt;
+  add(tally, std::exchange(done_tally_, {}));
+  const Taken taken{.timing = done_.front()};
+  done_.pop_front();
+  return taken;
+}
+
+TaskTiming SerialFlow::take(std::uint64_t number, Tally& tally) {
+  const std::int64_t begin_ns = now_ns();
   try {
     const std::uint64_t result = request(number);
     if (result != right_answer(number)) {
@@ -51,10 +67,7 @@ void SerialFlow::take(std::uint64_t number, bool keep_latency, Tally& tally) {
     ++tally.failed;
     mistake(tally, number, failure.what());
   }
-  if (keep_latency) {
-    tally.latency_ns.push_back(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count());
-  }
+  return {.submitted_ns = begin_ns, .started_ns = begin_ns, .settled_ns = now_ns()};
 }
 
 }  // namespace twinpool::bench

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <optional>
 
 #include "bench/workloads/flow.h"
 
@@ -15,13 +17,19 @@ class SerialFlow : public Flow {
   Tally run(const Stretch& stretch, TrialPage* page) final;
   /// Makes the requests and calls `held` after the last: a request leaves nothing that could be held.
   Tally hold(std::uint64_t tasks, void (*held)(void*), void* argument) final;
+  /// Makes the request, so it returns when that is done.
+  void submit_one(std::uint64_t number) final;
+  std::optional<Taken> take_one(std::optional<Clock::time_point> until, Tally& tally) final;
 
  private:
   /// Gives: right_answer(number) when all went well. Errors: whatever it throws counts as a failure.
   virtual std::uint64_t request(std::uint64_t number) = 0;
   [[nodiscard]] virtual std::uint64_t right_answer(std::uint64_t number) const = 0;
 
-  void take(std::uint64_t number, bool keep_latency, Tally& tally);
+  TaskTiming take(std::uint64_t number, Tally& tally);
+
+  std::deque<TaskTiming> done_;  // of submit_one(), the oldest first
+  Tally done_tally_;
 };
 
 }  // namespace twinpool::bench

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -16,7 +18,7 @@
 
 namespace twinpool::bench {
 
-/// The closed loop over a workload's own types. A workload W gives:
+/// The loops over a workload's own types. A workload W gives:
 ///   `using Result`, `Future<Result> submit(Intake&, std::uint64_t number)`, `bool right(std::uint64_t
 ///   number, const Result&)`, and `std::uint64_t digest(const Result&)`.
 template <typename W>
@@ -51,6 +53,22 @@ class TypedFlow final : public Flow {
     return tally;
   }
 
+  void submit_one(std::uint64_t number) override {
+    flying_.push_back({number, workload_.submit(intake_, number)});
+  }
+
+  std::optional<Taken> take_one(std::optional<Clock::time_point> until, Tally& tally) override {
+    if (flying_.empty()) return std::nullopt;
+    auto& [number, future] = flying_.front();
+    if (!future.ready() && (!until || !future.wait_until(*until))) return std::nullopt;
+    Taken taken{.timing = future.timing().value_or(TaskTiming{})};
+    const Outcome<Result> outcome = future.outcome();
+    taken.cancelled = !outcome && outcome.failure().kind == FailureKind::kCancelled;
+    if (!taken.cancelled) judge(outcome, number, tally);
+    flying_.pop_front();
+    return taken;
+  }
+
  private:
   using Result = typename W::Result;
 
@@ -61,7 +79,10 @@ class TypedFlow final : public Flow {
         tally.latency_ns.push_back(timing->settled_ns - timing->submitted_ns);
       }
     }
-    const Outcome<Result> outcome = future.outcome();
+    judge(future.outcome(), number, tally);
+  }
+
+  void judge(const Outcome<Result>& outcome, std::uint64_t number, Tally& tally) {
     if (!outcome) {
       ++(outcome.failure().kind == FailureKind::kWorkerLost ? tally.lost : tally.failed);
       mistake(tally, number, outcome.failure().message);
@@ -85,8 +106,14 @@ class TypedFlow final : public Flow {
     page.wrong.store(tally.wrong, std::memory_order_relaxed);
   }
 
+  struct Flying {
+    std::uint64_t number;
+    Future<Result> future;
+  };
+
   Intake intake_;
   W workload_;
+  std::deque<Flying> flying_;  // of submit_one(), the oldest first
 };
 
 template <typename W>

@@ -143,6 +143,82 @@ TEST_F(BenchCommand, HandsTasksOutAsToldForEachNumberOfWorkers) {
   }
 }
 
+TEST_F(BenchCommand, MeasuresAnOpenLoopWithAStallAndAClosedOneBesideIt) {
+  CommandRun run({"bench", "--workload", "noop", "--workers", "2", "--rate", "1k", "--arrivals", "poisson",
+                  "--duration", "800ms", "--stall", "300ms", "--trials", "2", "--json", path("r.json")});
+  ASSERT_EQ(run.code(), 0) << run.out() << run.error();
+  EXPECT_THAT(run.out(), HasSubstr("Open loop, noop at 1"));
+  EXPECT_THAT(run.out(), HasSubstr("Stall of 300 ms, noop with threads: the open loop has 1"));
+  EXPECT_THAT(run.out(), HasSubstr("600 samples, too few for p99.9 (10"));
+  EXPECT_THAT(run.out(), HasSubstr("closed loop"));
+  const json report = read_json("r.json");
+  const json& cell = report.at("cells").at(0);
+  EXPECT_EQ(cell.at("open_loop").at("rate_tasks_per_s"), 1000);
+  EXPECT_EQ(cell.at("open_loop").at("arrivals"), "poisson");
+  EXPECT_EQ(cell.at("open_loop").at("stall_s"), 0.3);
+  EXPECT_EQ(cell.at("tasks"), 800);
+  EXPECT_THAT(cell.at("problems"), IsEmpty());
+  std::vector<double> offered;  // the schedule that each trial was given, by what it came to
+  for (const json& side : cell.at("backends")) {
+    EXPECT_GE(side.at("latency").at("max_s").get<double>(), 0.25);
+    EXPECT_GE(side.at("latency").at("p90_s").get<double>(),
+              side.at("open_loop").at("service").at("p50_s").get<double>());
+    for (const json& sample : side.at("samples")) {
+      EXPECT_TRUE(sample.at("balanced"));
+      EXPECT_THAT(sample.at("latency_ns"), IsEmpty());
+      const json& open = sample.at("open_loop");
+      EXPECT_EQ(open.at("offered"), 800);
+      EXPECT_EQ(open.at("stalls"), 1);
+      EXPECT_EQ(open.at("held"), 2);
+      EXPECT_GT(open.at("closed").at("tasks"), 0);
+      offered.push_back(open.at("offered_tasks_per_s"));
+    }
+  }
+  ASSERT_EQ(offered.size(), 4u);
+  EXPECT_EQ(offered[0], offered[2]);  // both backends of a pair
+  EXPECT_EQ(offered[1], offered[3]);
+  EXPECT_NE(offered[0], offered[1]);
+}
+
+TEST_F(BenchCommand, LosesNoTaskOfAnOpenLoopToCrashesThatEndTheThreadsProgramAndNotTheProcesses) {
+  CommandRun run({"bench", "--workload", "sort", "--workers", "2", "--rate", "200/s", "--crash-every",
+                  "400ms", "--duration", "1100ms", "--trials", "1", "--json", path("r.json")});
+  ASSERT_EQ(run.code(), 0) << run.out() << run.error();
+  const json report = read_json("r.json");
+  const json& sides = report.at("cells").at(0).at("backends");
+  for (const json& side : sides) {
+    const json& sample = side.at("samples").at(0);
+    EXPECT_EQ(sample.at("delivered"), 220);
+    EXPECT_EQ(sample.at("open_loop").at("crashes"), 2);
+    EXPECT_EQ(sample.at("open_loop").at("restarts"), side.at("backend") == "threads" ? 2 : 0);
+  }
+  EXPECT_EQ(sides.at(0).at("samples").at(0).at("checksum"), sides.at(1).at("samples").at(0).at("checksum"));
+  EXPECT_THAT(run.out(), HasSubstr("with threads: 2 in all, and the program was started again 2 times"));
+  EXPECT_THAT(run.out(), HasSubstr("with processes: 2 in all, and the program lived on"));
+}
+
+TEST_F(BenchCommand, MeasuresARateBeyondTheCapacityAndSaysSo) {
+  CommandRun run({"bench", "--workload", "sort", "--workers", "1", "--rate", "400%", "--duration", "100ms",
+                  "--trials", "1", "--backend", "threads", "--json", path("r.json")});
+  ASSERT_EQ(run.code(), 0) << run.out() << run.error();
+  EXPECT_THAT(run.out(), HasSubstr("SATURATED: sort with threads could not keep up"));
+  const json side = read_json("r.json").at("cells").at(0).at("backends").at(0);
+  EXPECT_FALSE(side.at("open_loop").at("keeps_up"));
+  EXPECT_LT(side.at("open_loop").at("achieved_share"), 0.99);
+}
+
+TEST_F(BenchCommand, SweepsAWindowAndFindsWhetherItHasAKnee) {
+  CommandRun run({"bench", "--workload", "noop", "--workers", "1", "--sweep", "window=1..8", "--tasks", "200",
+                  "--trials", "1", "--json", path("r.json")});
+  ASSERT_EQ(run.code(), 0) << run.out() << run.error();
+  EXPECT_THAT(run.out(), HasSubstr("noop by window"));
+  EXPECT_THAT(run.out(), HasSubstr("noop by window with processes: "));
+  const json report = read_json("r.json");
+  EXPECT_EQ(report.at("cells").size(), 4u);
+  ASSERT_EQ(report.at("curves").size(), 2u);
+  EXPECT_EQ(report.at("curves").at(0).at("points").at(3).at("x"), 8);
+}
+
 TEST_F(BenchCommand, CountsTheWordsOfAFile) {
   std::ofstream(path("text")) << "some words\nin a file " << std::string(500, 'x') << " end\n";
   CommandRun run({"bench", "--trials", "1", "--tasks", "9", "--workload", "wordcount", "--payload", "64",

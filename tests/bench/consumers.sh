@@ -23,6 +23,9 @@ case $consumer in
       --baseline base.json --fail-if 'lost>0' --out new.google.json --out new.google-flat.json --out new.smaller.json \
       --out new.bigger.json --out new.bmf.json --out new.hyperfine.json --out new.csv --out new.md --out new.txt \
       --out new.xml --out new.prom --out new.hgrm --trace bench.trace.json --trace-limit 512KiB
+    "$twinpool" bench --workload noop --duration 40ms --trials 2 --workers 2 --quiet --sweep rate=1k..4k:4 --stall 10ms \
+      --arrivals poisson --out open.json --out open.csv --out open.md --out open.prom --out open.hgrm --out open.google.json
+    "$twinpool" diff open.json open.json >/dev/null
     "$twinpool" diff base.json new.json --fail-if 'problems>0' --out diff.json --out diff.xml --out diff.md --out diff.csv
     "$twinpool" faults --fault throw --repeat 1 --tasks 20 --workers 2 --quiet --json faults.json --out faults.xml \
       --out faults.csv --out faults.md
@@ -40,7 +43,7 @@ case $consumer in
 import copy, json, pathlib, sys
 import jsonschema
 validator = jsonschema.Draft7Validator(json.load(open(sys.argv[1])))
-results = {name: json.load(open(pathlib.Path(sys.argv[2]) / (name + ".json"))) for name in ("base", "new", "diff", "faults", "rates")}
+results = {name: json.load(open(pathlib.Path(sys.argv[2]) / (name + ".json"))) for name in ("base", "new", "open", "diff", "faults", "rates")}
 for name, document in results.items():
     for error in validator.iter_errors(document):
         sys.exit(f"{name}.json: {list(error.absolute_path)}: {error.message[:200]}")

@@ -47,6 +47,20 @@ TEST(CellName, IsTheWorkloadAndWhatDiffersFromTheDefaults) {
   EXPECT_EQ(file_name_of(fixed_results().cells[0].cell), "noop,workers=2");
 }
 
+TEST(CellName, HasTheLoadOfAnOpenLoop) {
+  const Plan plan = make_plan({.workloads = {"noop"},
+                               .workers = {"2"},
+                               .rates = {"70%,20k"},
+                               .arrivals = "poisson",
+                               .stall = "20ms",
+                               .stall_every = "100ms"},
+                              {.usable_cpus = 2, .available_bytes = std::uint64_t{8} << 30});
+  EXPECT_EQ(name_of(plan.cells[0]),
+            "noop/workers:2/rate:70%/arrivals:poisson/stall_ms:20/stall_every_ms:100");
+  EXPECT_EQ(name_of(plan.cells[1]),
+            "noop/workers:2/rate:20000/arrivals:poisson/stall_ms:20/stall_every_ms:100");
+}
+
 TEST(CellName, HasTheParametersThatAreNotAtTheirDefaults) {
   const MachineRoom room{.usable_cpus = 2, .available_bytes = std::uint64_t{8} << 30};
   const auto name = [&](const char* parameter) {

@@ -65,6 +65,80 @@ TEST(Plan, RefusesRangesThatAreNone) {
     EXPECT_THAT(refusal({.workers = {text}}), HasSubstr("--workers")) << text;
 }
 
+TEST(Plan, MakesAnOpenLoopOfEachRateOnce) {
+  const Plan plan =
+      make_plan({.workloads = {"noop"}, .rates = {"20k,70%", "20000/s"}, .arrivals = "poisson"}, kRoom);
+  ASSERT_EQ(plan.cells.size(), 2u);
+  EXPECT_EQ(plan.cells[0].open, (OpenLoad{.tasks_per_s = 20'000, .arrivals = Arrivals::kPoisson}));
+  EXPECT_EQ(plan.cells[1].open, (OpenLoad{.percent = 70, .arrivals = Arrivals::kPoisson}));
+  EXPECT_EQ(plan.cells[1].window, kDefaultOpenWindow);
+  EXPECT_EQ(plan.round_length, kOpenRoundLength);
+  EXPECT_FALSE(make_plan({.workloads = {"noop"}}, kRoom).cells[0].open.has_value());
+}
+
+TEST(Plan, OfTheTailsIsThreeRatesWithAndWithoutACrashASecond) {
+  const Plan plan = make_plan({.suite = "tails"}, kRoom);
+  ASSERT_EQ(plan.cells.size(), 6u);
+  EXPECT_EQ(plan.cells[0].open, OpenLoad{.percent = 50});
+  EXPECT_EQ(plan.cells[5].open, (OpenLoad{.percent = 95, .crash_every = std::chrono::seconds(1)}));
+  EXPECT_EQ(make_plan({.suite = "tails", .rates = {"10%"}}, kRoom).cells.size(), 1u);
+}
+
+TEST(Plan, MakesRoundsLongEnoughForTheirStalls) {
+  using namespace std::chrono_literals;
+  const auto length = [](BenchOptions options) {
+    options.workloads = {"noop"};
+    options.rates = {"70%"};
+    return make_plan(options, kRoom).round_length;
+  };
+  EXPECT_EQ(length({.stall = "200ms"}), 1600ms);
+  EXPECT_EQ(length({.stall = "10ms", .stall_every = "2s"}), 4s);
+  EXPECT_EQ(length({.duration = "400ms", .stall = "200ms"}), 400ms);
+}
+
+TEST(Plan, RefusesLoadsThatAreNone) {
+  const auto of_rate = [](const char* rate) { return refusal({.workloads = {"noop"}, .rates = {rate}}); };
+  EXPECT_THAT(of_rate("0"), HasSubstr("'0' is not a rate above 0"));
+  EXPECT_THAT(of_rate("0%"), HasSubstr("'0%' is no share of the capacity"));
+  EXPECT_THAT(of_rate("1001%"), HasSubstr("at most 1000%"));
+  EXPECT_THAT(of_rate("20M"), HasSubstr("--rate can be 10000000 tasks/s at most"));
+  EXPECT_THAT(of_rate("1/s"),
+              HasSubstr("gives 0.500 tasks in a round of 500 ms, and a round has 10 to 10000000"));
+  for (const char* text : {"-5", "nan", "nan%", "inf", "", "%", "-70%", "70 %%", "1e3", "20k,", "20k/h"})
+    EXPECT_THAT(of_rate(text), HasSubstr("--rate")) << text;
+  EXPECT_THAT(refusal({.workloads = {"noop"}, .duration = "10s", .rates = {"2M"}}),
+              HasSubstr("a shorter --duration"));
+  EXPECT_THAT(refusal({.workloads = {"noop"}, .tasks = "20M", .rates = {"70%"}}),
+              HasSubstr("--tasks can be 10000000 at most with --rate"));
+  EXPECT_THAT(refusal({.workloads = {"noop"}, .tasks = "100k", .rates = {"10/s"}}),
+              HasSubstr("can be 600 s at most"));
+  EXPECT_THAT(refusal({.workloads = {"noop"}, .rates = {"1k"}, .arrivals = "poison"}),
+              HasSubstr("did you mean 'poisson'"));
+  EXPECT_THAT(refusal({.plant = "threads:20%", .rates = {"1k"}}), HasSubstr("leave out --rate"));
+}
+
+TEST(Plan, RefusesStallsThatAreNone) {
+  const auto of = [](BenchOptions options) {
+    options.workloads = {"noop"};
+    options.rates = {"70%"};
+    return refusal(options);
+  };
+  EXPECT_THAT(of({.stall = "0ms"}), HasSubstr("at least 1ns"));
+  EXPECT_THAT(of({.stall = "200"}), HasSubstr("is not a duration"));
+  EXPECT_THAT(of({.stall = "2min"}), HasSubstr("can be 600 s at most"));
+  EXPECT_THAT(of({.duration = "300ms", .stall = "200ms"}), HasSubstr("write a longer --duration"));
+  EXPECT_THAT(of({.stall_every = "1s"}), HasSubstr("add --stall T"));
+  EXPECT_THAT(of({.stall = "200ms", .stall_every = "300ms"}), HasSubstr("at least twice --stall, 400 ms"));
+  EXPECT_THAT(of({.tasks = "1000", .stall = "200ms"}), HasSubstr("write --duration instead of --tasks"));
+  EXPECT_THAT(of({.stall = "200ms", .crash_every = "1s"}),
+              HasSubstr("--crash-every and --stall exclude each other"));
+  EXPECT_THAT(of({.crash_every = "1ms"}), HasSubstr("--crash-every must be 100 ms or more"));
+  EXPECT_THAT(of({.duration = "1s", .crash_every = "1s"}), HasSubstr("does not suit a crash every 1.00 s"));
+  EXPECT_THAT(refusal({.crash_every = "1s"}), HasSubstr("--crash-every belongs to an open loop"));
+  EXPECT_THAT(refusal({.stall = "200ms"}), HasSubstr("--stall belongs to an open loop; add --rate"));
+  EXPECT_THAT(refusal({.arrivals = "fixed"}), HasSubstr("--arrivals belongs to an open loop"));
+}
+
 TEST(Plan, GivesEveryCellPriorityStrategyAndStealing) {
   const Plan plain = make_plan({.workloads = {"noop"}}, kRoom);
   EXPECT_FALSE(plain.cells[0].priority.has_value());

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+
+#include "bench/latency_spectrum.h"
+
+namespace twinpool::bench {
+
+/// The closed loop that is run beside a stalled open loop: as many tasks in flight as there are workers, each
+/// submitted when the one before has its result.
+struct ClosedBeside {
+  std::uint64_t tasks = 0;
+  double wall_s = 0;
+  LatencySpectrum latency;  ///< submitted until settled, as closed loops see it
+};
+
+/// What the open loop of one trial showed, beside what every sample has.
+struct OpenSample {
+  double offered_tasks_per_s = 0;
+  std::uint64_t offered = 0;    ///< tasks of the schedule; Sample::tasks are those that gave a result in time
+  std::uint64_t cancelled = 0;  ///< of those submitted, when the round's patience was over
+  std::uint64_t refused = 0;    ///< submissions that found the queue full; each waited, and the wait counts
+  LatencySpectrum latency;      ///< *intended* start until settled
+  LatencySpectrum service;      ///< submitted until settled
+  double late_p99_s = 0;        ///< how late the generator itself submitted, refusals left out
+  double late_max_s = 0;
+  int stalls = 0;
+  int held = 0;                ///< workers held up, over all stalls
+  int crashes = 0;             ///< tasks that crashed on purpose
+  int restarts = 0;            ///< of the whole program, after a crash that it did not survive
+  std::uint64_t repeated = 0;  ///< tasks that were in flight then, and were submitted again
+  std::optional<ClosedBeside> closed = {};
+};
+
+/// A backend that delivers less of what is offered has not kept up.
+inline constexpr double kKeepsUp = 0.99;
+
+void to_json(nlohmann::json& json, const OpenSample& sample);
+void from_json(const nlohmann::json& json, OpenSample& sample);
+
+}  // namespace twinpool::bench
