@@ -20,7 +20,7 @@ std::size_t next_look(std::size_t pairs) {
 /// "echo/workers:2 (4.1 % after 100 pairs)"
 std::string describe_miss(const CellResult& cell) {
   const auto half = half_width_of(cell);
-  const std::size_t pairs = pairs_of(cell, throughput_of).size();
+  const std::size_t pairs = judged_log_ratios(cell).size();
   return half ? fmt::format("{} ({:.2g} % after {} pairs)", name_of(cell.cell), *half * 100, pairs)
               : fmt::format("{} (no interval after {} pairs)", name_of(cell.cell), pairs);
 }
@@ -40,7 +40,7 @@ bool is_precise(std::span<const double> log_ratios, const Judging& judging, doub
 
 std::optional<bool> reached_precision(const CellResult& cell, const Plan& plan) {
   if (!plan.precision) return std::nullopt;
-  return is_precise(log_ratios(pairs_of(cell, throughput_of)), cell.judging, *plan.precision);
+  return is_precise(judged_log_ratios(cell), cell.judging, *plan.precision);
 }
 
 bool every_cell_is_precise(const BenchResults& results) {

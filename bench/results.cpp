@@ -209,31 +209,35 @@ std::optional<RatioEstimate> control_ratio(const BenchResults& results) {
   return estimate_ratio(pairs, results.plan.judging);
 }
 
+std::vector<double> judged_log_ratios(const CellResult& cell) {
+  return log_ratios(pairs_of(cell, judged_quantity(cell)));
+}
+
 CellFinding find(const CellResult& cell, int usable_cpus) {
   if (cell.sides.size() < 2) return CellFinding::kNotCompared;
-  const auto ratio = ratio_of(cell, judged_quantity(cell));
-  if (!ratio || !ratio->has_interval()) return CellFinding::kTooFewPairs;
+  const auto logs = judged_log_ratios(cell);
+  if (!interval_of(logs, cell.judging)) return CellFinding::kTooFewPairs;
   const auto judgement = judgement_of(cell, usable_cpus);
   if (!judgement) return CellFinding::kTooNoisy;
   if (judgement->verdict == Verdict::kSame) return CellFinding::kSame;
   if (judgement->verdict == Verdict::kNotResolved) return CellFinding::kNoDifference;
-  return ratio->ratio < 1 ? CellFinding::kThreads : CellFinding::kProcesses;
+  return median(logs) < 0 ? CellFinding::kThreads : CellFinding::kProcesses;
 }
 
 std::optional<Judgement> judgement_of(const CellResult& cell, int usable_cpus) {
-  const auto pairs = pairs_of(cell, judged_quantity(cell));
-  if (pairs.empty() || is_disturbed(cell, usable_cpus)) return std::nullopt;
-  return judge(log_ratios(pairs), cell.judging);
+  const auto logs = judged_log_ratios(cell);
+  if (logs.empty() || is_disturbed(cell, usable_cpus)) return std::nullopt;
+  return judge(logs, cell.judging);
 }
 
 std::optional<double> smallest_effect_of(const CellResult& cell) {
-  return smallest_effect(log_ratios(pairs_of(cell, judged_quantity(cell))));
+  return smallest_effect(judged_log_ratios(cell));
 }
 
 std::optional<double> half_width_of(const CellResult& cell) {
-  const auto ratio = ratio_of(cell, judged_quantity(cell));
-  if (!ratio || !ratio->has_interval()) return std::nullopt;
-  return std::sqrt(ratio->high / ratio->low) - 1;
+  const auto interval = interval_of(judged_log_ratios(cell), cell.judging);
+  if (!interval) return std::nullopt;
+  return std::expm1((interval->high - interval->low) / 2);
 }
 
 std::string_view name_of(CellFinding finding) {
@@ -262,7 +266,7 @@ std::string compare_with_expectation(const CellResult& cell, CellFinding finding
   const bool crashes = cell.cell.open && cell.cell.open->crash_every.count() > 0;
   const Expected expected = crashes ? Expected::kProcesses : cell.cell.workload->expected;
   const auto answer = [](bool met) { return met ? "as expected" : "surprise"; };
-  const auto ratios = log_ratios(pairs_of(cell, judged_quantity(cell)));
+  const auto ratios = judged_log_ratios(cell);
   Judging declared = cell.judging;  // what the workload's author said counts as no difference
   declared.margin = cell.cell.workload->margin;
   if (finding == CellFinding::kThreads || finding == CellFinding::kProcesses) {

@@ -120,7 +120,10 @@ enum class CellFinding {
 };
 [[nodiscard]] CellFinding find(const CellResult& cell, int usable_cpus);
 [[nodiscard]] std::string_view name_of(CellFinding finding);
-/// The pairs' verdict on throughput; nothing where no verdict may be given.
+/// The log-ratios that the cell is judged by: those of the throughputs; of an open loop that both backends keep up
+/// with, of the inverse p99.
+[[nodiscard]] std::vector<double> judged_log_ratios(const CellResult& cell);
+/// The pairs' verdict; nothing where none may be given.
 [[nodiscard]] std::optional<Judgement> judgement_of(const CellResult& cell, int usable_cpus);
 /// The smallest share by which the throughputs could differ and be found so in four of five such runs.
 [[nodiscard]] std::optional<double> smallest_effect_of(const CellResult& cell);

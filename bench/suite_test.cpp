@@ -29,7 +29,7 @@ SuiteTest test_suite(const BenchResults& results) {
     findings.push_back(find(cell, results.usable_cpus));
     suite.cells.emplace_back();
     if (!is_tested(findings.back())) continue;
-    const auto logs = log_ratios(pairs_of(cell, throughput_of));
+    const auto logs = judged_log_ratios(cell);
     p_values.push_back(sign_test(logs));
     suite.fewest_pairs = p_values.size() == 1 ? logs.size() : std::min(suite.fewest_pairs, logs.size());
     suite.cells.back() = SuiteTest::One{.p = p_values.back()};
