@@ -200,8 +200,10 @@ std::string print_columns(const DrillResults& results, std::span<const Column> c
   }
   if (side_by_side <= width) return print_block(results, groups, name_width, style);
   std::string text;
-  for (const Group& twin : groups)
-    text += (text.empty() ? "" : "\n") + print_block(results, {&twin, 1}, name_width, style);
+  for (const Group& twin : groups) {
+    if (!text.empty()) text += "\n";
+    text += print_block(results, {&twin, 1}, name_width, style);
+  }
   return text;
 }
 
