@@ -54,6 +54,7 @@ Outcomes crash_pool(const nlohmann::json& spec) {
   const auto launcher = processes::Launcher::start();
   if (!ballast) ballast = touch(mib);
   PoolOptions options = options_of(1);
+  options.processes.hot_spares = spec.at("spares").get<int>();
   options.processes.restart.intensity = 1'000'000;  // to crash this often is what it is here for
   const auto pool = make_pool(Backend::kProcesses, options);
   Outcomes outcomes;
@@ -138,6 +139,8 @@ std::vector<Case> crash_cases(const std::string& python) {
   constexpr double kMillisecond = 1e6;
   const std::vector<Figure> ours{{.name = kSettled, .goal = 1 * kMillisecond},
                                  {.name = kReplaced, .goal = 3 * kMillisecond}};
+  const std::vector<Figure> with_spare{{.name = kSettled, .goal = 1 * kMillisecond},
+                                       {.name = kReplaced, .goal = 1 * kMillisecond}};
   const std::vector<Figure> theirs{{.name = kSettled}, {.name = kReplaced}};
   std::vector<Case> cases;
   const auto add = [&cases](const std::string& situation, const std::string& contestant,
@@ -148,14 +151,19 @@ std::vector<Case> crash_cases(const std::string& python) {
                      .figures = figures,
                      .run = [spec] { return run_trial("crash", spec); }});
   };
-  const auto spec_of = [](const char* backend, int signal, int owner_mib, bool touched_first) {
-    return nlohmann::json{{"backend", backend},       {"signal", signal},   {"owner_mib", owner_mib},
-                          {"touched_first", touched_first}, {"crashes", owner_mib == 0 ? 20 : 12}};
+  const auto spec_of = [](const char* backend, int signal, int owner_mib, bool touched_first, int spares = 0) {
+    return nlohmann::json{{"backend", backend},     {"signal", signal},
+                          {"owner_mib", owner_mib}, {"touched_first", touched_first},
+                          {"spares", spares},       {"crashes", owner_mib == 0 ? 20 : 12}};
   };
   add("SIGKILL, small owner", "twinpool processes", ours, spec_of("processes", SIGKILL, 0, false));
   add("SIGSEGV, small owner", "twinpool processes", ours, spec_of("processes", SIGSEGV, 0, false));
+  add("SIGKILL, small owner", "twinpool processes, a hot spare", with_spare,
+      spec_of("processes", SIGKILL, 0, false, 1));
   add("SIGKILL, small owner", "a fork by hand", theirs, spec_of("fork", SIGKILL, 0, true));
   add("SIGKILL, owner of 1 GiB", "twinpool processes", ours, spec_of("processes", SIGKILL, 1024, false));
+  add("SIGKILL, owner of 1 GiB", "twinpool processes, a hot spare", with_spare,
+      spec_of("processes", SIGKILL, 1024, false, 1));
   add("SIGSEGV, owner of 1 GiB", "twinpool processes", ours, spec_of("processes", SIGSEGV, 1024, false));
   add("SIGKILL, owner of 1 GiB", "twinpool processes, workers see the 1 GiB", ours,
       spec_of("processes", SIGKILL, 1024, true));

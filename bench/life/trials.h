@@ -12,7 +12,7 @@ namespace twinpool::bench::life {
 
 /// Workers that kill themselves, over and over, in a pool of one worker.
 ///
-/// Takes: backend "processes" or "fork" (no pool: a fork by hand), signal, owner_mib, touched_first, crashes.
+/// Takes: backend "processes" or "fork" (no pool: a fork by hand), signal, owner_mib, touched_first, spares, crashes.
 nlohmann::json crash_trial(TrialContext& context);
 /// Takes: backend, workers, later: how many pools after the first.
 nlohmann::json start_trial(TrialContext& context);
