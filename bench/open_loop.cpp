@@ -15,7 +15,7 @@
 #include "bench/absolute_sleep.h"
 #include "bench/arrivals.h"
 #include "bench/checkpoint.h"
-#include "bench/faults/fault.h"
+#include "bench/faults/ground.h"
 #include "bench/stalls.h"
 #include "bench/trial.h"
 
@@ -29,7 +29,7 @@ constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 std::int64_t ns_of(double seconds) { return static_cast<std::int64_t>(seconds * 1e9); }
 
 bool crash() {
-  kSegv.strike();
+  write_through_null();
   return true;
 }
 

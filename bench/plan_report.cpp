@@ -12,8 +12,8 @@
 namespace twinpool::bench {
 namespace {
 
-/// Beside its round each trial starts and stops two pools, warms up and times single tasks. Fitted to runs of
-/// the default suite with rounds of 20 to 300 ms on 2 CPUs.
+/// Beside its round each trial starts and stops two pools, warms up and times single tasks. Rough: an
+/// estimate is for planning, and the progress of a run corrects it.
 constexpr double kTrialFixed_s = 0.06;
 constexpr double kTrialPerRound = 1.3;
 constexpr double kCellFixed_s = 0.8;  ///< its calibration and its memory trials

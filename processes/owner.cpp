@@ -29,10 +29,6 @@ constexpr milliseconds kLookAgain{50};
 constexpr milliseconds kStartLimit{10'000};
 constexpr milliseconds kEndLimit{5'000};
 
-std::int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
-}
-
 Descriptor copy_of(const Descriptor& fd) {
   Descriptor copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
   if (!copy.open()) throw std::system_error(errno, std::generic_category(), "copy a descriptor of the pool");

@@ -55,10 +55,6 @@ int awake_or_asleep(const SegmentHeader& header) {
   return count;
 }
 
-std::int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
-}
-
 }  // namespace
 
 void Staff::set_size() {

@@ -20,10 +20,6 @@ namespace {
 
 bool worker_process = false;
 
-std::int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
-}
-
 /// The owner has settled the task without its result: there is nothing left to publish.
 struct ResultRefused {};
 

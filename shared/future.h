@@ -17,6 +17,11 @@ namespace twinpool {
 
 using Clock = std::chrono::steady_clock;
 
+/// The steady clock in nanoseconds, as times lie in shared memory.
+[[nodiscard]] inline std::int64_t now_ns() noexcept {
+  return std::chrono::nanoseconds(Clock::now().time_since_epoch()).count();
+}
+
 /// `limit` from now; as late as the clock can say where the sum would not fit.
 [[nodiscard]] inline Clock::time_point deadline_after(std::chrono::nanoseconds limit) {
   const auto now = Clock::now();

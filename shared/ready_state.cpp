@@ -8,8 +8,6 @@
 namespace twinpool {
 namespace {
 
-std::int64_t now_ns() { return std::chrono::nanoseconds(Clock::now().time_since_epoch()).count(); }
-
 /// A call's arguments, held for one run.
 class HeldArguments {
  public:

@@ -18,10 +18,7 @@
 namespace twinpool {
 namespace {
 
-constexpr std::size_t kFunctionsAt = sizeof(ScoreboardHeader);
-constexpr std::size_t kEntriesAt = kFunctionsAt + kScoreboardFunctions * sizeof(ScoreboardFunction);
-
-constexpr std::size_t bytes_for(std::size_t places) { return kEntriesAt + places * sizeof(ScoreboardEntry); }
+constexpr std::size_t bytes_for(std::size_t places) { return kScoreboardEntriesAt + places * sizeof(ScoreboardEntry); }
 
 [[noreturn]] void fail(int error, const char* what) {
   throw std::system_error(error, std::generic_category(), std::string("scoreboard: ") + what);
@@ -63,10 +60,10 @@ void fill(ScoreboardHeader& header, const ScoreboardFacts& facts) {
   header.version = kScoreboardVersion;
   header.header_bytes = sizeof(ScoreboardHeader);
   header.total_bytes = bytes_for(static_cast<std::size_t>(facts.places));
-  header.functions_offset = kFunctionsAt;
+  header.functions_offset = kScoreboardFunctionsAt;
   header.function_bytes = sizeof(ScoreboardFunction);
   header.function_count = kScoreboardFunctions;
-  header.entries_offset = kEntriesAt;
+  header.entries_offset = kScoreboardEntriesAt;
   header.entry_bytes = sizeof(ScoreboardEntry);
   header.entry_count = static_cast<std::uint32_t>(facts.places);
   header.owner_pid = ::getpid();
@@ -139,9 +136,9 @@ ScoreboardMemory ScoreboardMemory::create(const ScoreboardFacts& facts) {
   // The file is full of zeros, which is the value of every field; the objects begin their lives here.
   auto* const header = ::new (made.memory_) ScoreboardHeader{};
   for (std::size_t i = 0; i < kScoreboardFunctions; ++i)
-    ::new (made.memory_ + kFunctionsAt + i * sizeof(ScoreboardFunction)) ScoreboardFunction{};
+    ::new (made.memory_ + kScoreboardFunctionsAt + i * sizeof(ScoreboardFunction)) ScoreboardFunction{};
   for (int place = 0; place < facts.places; ++place) {
-    auto* const entry = ::new (made.memory_ + kEntriesAt +
+    auto* const entry = ::new (made.memory_ + kScoreboardEntriesAt +
                                static_cast<std::size_t>(place) * sizeof(ScoreboardEntry)) ScoreboardEntry{};
     entry->state.store(static_cast<std::uint32_t>(WorkerState::kAbsent), std::memory_order_relaxed);
     entry->seat.store(static_cast<std::uint32_t>(place % facts.seats), std::memory_order_relaxed);
@@ -155,13 +152,13 @@ ScoreboardMemory ScoreboardMemory::adopt(int fd) {
   struct stat file {};
   if (::fstat(fd, &file) != 0) fail(errno, "look at its memory (fstat)");
   const auto bytes = static_cast<std::uint64_t>(file.st_size);
-  if (bytes < bytes_for(1) || (bytes - kEntriesAt) % sizeof(ScoreboardEntry) != 0 ||
+  if (bytes < bytes_for(1) || (bytes - kScoreboardEntriesAt) % sizeof(ScoreboardEntry) != 0 ||
       bytes > bytes_for(kScoreboardMaxEntries))
     throw std::runtime_error("scoreboard: the file has not the size of one");
   adopted.memory_ = static_cast<std::byte*>(map_to_write(fd, bytes));
   adopted.bytes_ = bytes;
   // From the file's size, which is sealed, and not from what is written in it.
-  adopted.places_ = static_cast<int>((bytes - kEntriesAt) / sizeof(ScoreboardEntry));
+  adopted.places_ = static_cast<int>((bytes - kScoreboardEntriesAt) / sizeof(ScoreboardEntry));
   const ScoreboardHeader& header = adopted.header();
   if (header.magic != kScoreboardMagic || header.version != kScoreboardVersion)
     throw std::runtime_error("scoreboard: the file is none of this version");
@@ -199,7 +196,7 @@ std::string ScoreboardMemory::path() const {
 }
 
 ScoreboardEntry& ScoreboardMemory::entry(int place) const {
-  return *reinterpret_cast<ScoreboardEntry*>(memory_ + kEntriesAt +
+  return *reinterpret_cast<ScoreboardEntry*>(memory_ + kScoreboardEntriesAt +
                                              static_cast<std::size_t>(place) * sizeof(ScoreboardEntry));
 }
 
@@ -216,7 +213,7 @@ void ScoreboardMemory::set_flag(ScoreboardFlag flag, bool on) const noexcept {
 void ScoreboardMemory::name_function(std::uint32_t number, std::string_view name) const noexcept {
   if (number >= kScoreboardFunctions || name.empty()) return;
   auto& function =
-      *reinterpret_cast<ScoreboardFunction*>(memory_ + kFunctionsAt + number * sizeof(ScoreboardFunction));
+      *reinterpret_cast<ScoreboardFunction*>(memory_ + kScoreboardFunctionsAt + number * sizeof(ScoreboardFunction));
   if (function.length.load(std::memory_order_relaxed) != 0) return;
   const std::size_t kept = std::min(name.size(), ScoreboardFunction::kMost);
   for (std::size_t at = 0; at < kept; at += 8) {

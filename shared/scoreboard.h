@@ -141,6 +141,11 @@ struct ScoreboardEntry {
   }
 };
 static_assert(sizeof(ScoreboardEntry) == 128 && alignof(ScoreboardEntry) == 64);
+
+// Where the parts of this version lie; readers hold the header's offsets against them.
+inline constexpr std::size_t kScoreboardFunctionsAt = sizeof(ScoreboardHeader);
+inline constexpr std::size_t kScoreboardEntriesAt =
+    kScoreboardFunctionsAt + kScoreboardFunctions * sizeof(ScoreboardFunction);
 static_assert(offsetof(ScoreboardEntry, id) == 64);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free &&
               std::atomic<std::uint32_t>::is_always_lock_free);

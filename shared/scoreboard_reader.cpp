@@ -20,9 +20,6 @@
 namespace twinpool {
 namespace {
 
-constexpr std::size_t kFunctionsAt = sizeof(ScoreboardHeader);
-constexpr std::size_t kEntriesAt = kFunctionsAt + kScoreboardFunctions * sizeof(ScoreboardFunction);
-
 std::string printable(std::string text) {
   std::replace_if(
       text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, '?');
@@ -45,10 +42,10 @@ std::string complaint_about(const ScoreboardHeader& header, std::size_t bytes, s
            std::to_string(kScoreboardVersion);
   const bool as_laid_out =
       read_once(header.header_bytes) == sizeof(ScoreboardHeader) && read_once(header.total_bytes) == bytes &&
-      read_once(header.functions_offset) == kFunctionsAt &&
+      read_once(header.functions_offset) == kScoreboardFunctionsAt &&
       read_once(header.function_bytes) == sizeof(ScoreboardFunction) &&
       read_once(header.function_count) == kScoreboardFunctions &&
-      read_once(header.entries_offset) == kEntriesAt &&
+      read_once(header.entries_offset) == kScoreboardEntriesAt &&
       read_once(header.entry_bytes) == sizeof(ScoreboardEntry) && read_once(header.entry_count) == places;
   return as_laid_out ? "" : "is a broken scoreboard: its header does not fit its size";
 }
@@ -95,15 +92,16 @@ void Scoreboard::map(int fd, const std::string& path) {
   if (::fstat(fd, &file) != 0 || !S_ISREG(file.st_mode) || seals < 0 || (seals & F_SEAL_SHRINK) == 0)
     throw std::runtime_error("'" + path + "' is no scoreboard");
   const auto bytes = static_cast<std::uint64_t>(file.st_size);
-  if (bytes < kEntriesAt + sizeof(ScoreboardEntry) || (bytes - kEntriesAt) % sizeof(ScoreboardEntry) != 0 ||
-      bytes > kEntriesAt + kScoreboardMaxEntries * sizeof(ScoreboardEntry))
+  if (bytes < kScoreboardEntriesAt + sizeof(ScoreboardEntry) ||
+      (bytes - kScoreboardEntriesAt) % sizeof(ScoreboardEntry) != 0 ||
+      bytes > kScoreboardEntriesAt + kScoreboardMaxEntries * sizeof(ScoreboardEntry))
     throw std::runtime_error("'" + path + "' is no scoreboard of this version: it has the wrong size");
   void* const memory = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd, 0);
   if (memory == MAP_FAILED)
     throw std::system_error(errno, std::generic_category(), "cannot map scoreboard '" + path + "'");
   memory_ = static_cast<const std::byte*>(memory);
   bytes_ = bytes;
-  places_ = static_cast<std::uint32_t>((bytes - kEntriesAt) / sizeof(ScoreboardEntry));
+  places_ = static_cast<std::uint32_t>((bytes - kScoreboardEntriesAt) / sizeof(ScoreboardEntry));
 }
 
 Scoreboard::Scoreboard(Scoreboard&& other) noexcept
@@ -114,13 +112,13 @@ Scoreboard::~Scoreboard() {
 }
 
 const ScoreboardEntry& Scoreboard::entry(std::uint32_t place) const {
-  return *reinterpret_cast<const ScoreboardEntry*>(memory_ + kEntriesAt + place * sizeof(ScoreboardEntry));
+  return *reinterpret_cast<const ScoreboardEntry*>(memory_ + kScoreboardEntriesAt + place * sizeof(ScoreboardEntry));
 }
 
 std::string Scoreboard::function_name(std::uint32_t number) const {
   const std::string by_number = "function " + std::to_string(number);
   if (number >= kScoreboardFunctions) return by_number;
-  const auto& function = *reinterpret_cast<const ScoreboardFunction*>(memory_ + kFunctionsAt +
+  const auto& function = *reinterpret_cast<const ScoreboardFunction*>(memory_ + kScoreboardFunctionsAt +
                                                                       number * sizeof(ScoreboardFunction));
   const std::size_t length = function.length.load(std::memory_order_acquire);
   if (length == 0 || length > ScoreboardFunction::kMost) return by_number;

@@ -29,10 +29,6 @@ namespace twinpool::threads {
 
 class Staff;
 
-[[nodiscard]] inline std::int64_t now_ns() noexcept {
-  return std::chrono::nanoseconds(Clock::now().time_since_epoch()).count();
-}
-
 /// The parts of a pool and the ways between them.
 ///
 /// Lifetime: counted. The pool holds one reference and each worker thread one, so that a thread which never

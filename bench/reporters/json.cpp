@@ -49,20 +49,29 @@ json latency_json(const std::optional<Percentiles>& latency) {
           {"max_s", latency->max}, {"n", latency->n}};
 }
 
-json open_load_json(const CellResult& cell) {
-  if (!cell.cell.open) return nullptr;
-  const OpenLoad& load = *cell.cell.open;
+/// What was asked for; null for a closed loop.
+json open_load_json(const Cell& cell) {
+  if (!cell.open) return nullptr;
+  const OpenLoad& load = *cell.open;
   const auto seconds = [](std::chrono::nanoseconds length) {
     return std::chrono::duration<double>(length).count();
   };
   return {{"rate_percent", load.percent > 0 ? json(load.percent) : json(nullptr)},
-          {"rate_tasks_per_s", cell.rate_tasks_per_s},
-          {"capacity_tasks_per_s",
-           cell.capacity_tasks_per_s > 0 ? json(cell.capacity_tasks_per_s) : json(nullptr)},
+          {"rate_tasks_per_s", load.tasks_per_s},
           {"arrivals", name_of(load.arrivals)},
           {"stall_s", seconds(load.stall)},
           {"stall_every_s", seconds(load.stall_every)},
           {"crash_every_s", seconds(load.crash_every)}};
+}
+
+/// The same, with what a share of the capacity came to.
+json open_load_json(const CellResult& cell) {
+  json load = open_load_json(cell.cell);
+  if (load.is_null()) return load;
+  load["rate_tasks_per_s"] = cell.rate_tasks_per_s;
+  load["capacity_tasks_per_s"] =
+      cell.capacity_tasks_per_s > 0 ? json(cell.capacity_tasks_per_s) : json(nullptr);
+  return load;
 }
 
 /// What an open loop adds to a backend's figures.
@@ -196,7 +205,10 @@ json cell_key_json(const Cell& cell) {
 json options_json(const Plan& plan) {
   json backends = json::array(), cells = json::array();
   for (const Backend backend : plan.backends) backends.push_back(name_of(backend));
-  for (const Cell& cell : plan.cells) cells.push_back(cell_key_json(cell));
+  for (const Cell& cell : plan.cells) {
+    cells.push_back(cell_key_json(cell));
+    cells.back()["open_loop"] = open_load_json(cell);
+  }
   return {{"backends", backends},
           {"trials", plan.trials},
           {"tasks", optional_json(plan.tasks)},
