@@ -105,7 +105,7 @@ void Endings::forget(SlotRef ref) noexcept {
 bool Endings::end_waiting(SlotRef ref, SlotWord word, SlotState state) {
   Slot& slot = segment_.slot(ref_index(ref));
   if (slot.submitted_ns != 0)
-    slot.settled_ns = std::chrono::nanoseconds(Clock::now().time_since_epoch()).count();
+    slot.settled_ns = now_ns();
   // Fails when a worker claims it, or when somebody begins to wait for it: the caller looks again.
   if (!slot.word.compare_exchange_strong(word.bits, word.with(state).bits, std::memory_order_seq_cst)) return false;
   tell_settled(segment_, ref_index(ref), word, owner_bell_.get());
@@ -133,6 +133,12 @@ void Endings::ask(SlotRef ref, SlotWord word) {
     if (const auto found = terms_.find(ref_index(ref)); found != terms_.end() && found->second == nullptr)
       terms_.erase(found);
   }
+}
+
+void Endings::cancel_unqueued(SlotRef ref) noexcept {
+  segment_.slot(ref_index(ref)).word.store(SlotWord::make(ref_generation(ref), 0, SlotState::kQueued).bits,
+                                           std::memory_order_release);
+  cancel(ref);
 }
 
 bool Endings::cancel(SlotRef ref) noexcept {

@@ -50,6 +50,8 @@ class Endings {
   /// Its slot is given back.
   void forget(SlotRef ref) noexcept;
 
+  /// Settles a task as cancelled that was counted, and that no queue has. Requires: its slot has been written.
+  void cancel_unqueued(SlotRef ref) noexcept;
   /// Asks one task to end. Gives: false when it had settled.
   bool cancel(SlotRef ref) noexcept;
   /// Cancels all that wait. Gives: how many.

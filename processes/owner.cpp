@@ -180,6 +180,16 @@ std::optional<SubmitError> ProcessPool::Owner::enqueue(const Call& call, const w
     books_->abandon(&record);
     throw;
   }
+  if (options != nullptr && options->stop.stop_requested()) {
+    // A worker that is awake would begin it before it is cancelled.
+    if (!waiting_->count_unqueued()) {
+      books_->abandon(&record);
+      return refuse(SubmitError::kClosed);
+    }
+    books_->endings().cancel_unqueued(ref);
+    accepted = &record;
+    return std::nullopt;
+  }
   const auto pushed = waiting_->push(ref, where, bytes);
   if (pushed != WaitingTasks::Pushed::kDone) {
     books_->abandon(&record);
