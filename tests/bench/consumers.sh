@@ -236,7 +236,8 @@ END
     ;;
   who_wins) # the README's table; the stand-in for twinpool renames its results into place, as twinpool does
     need "$python" -c ''
-    begin='<!-- who-wins: written by scripts/who-wins -->' end='<!-- who-wins: end -->' page=$directory/page.md
+    begin='<!-- who-wins: written by scripts/who-wins -->' end='<!-- who-wins: end -->' page=$directory/who-wins/page.md
+    mkdir -p "$directory/who-wins"
     printf 'before\n%s\nold\n%s\nafter\n' "$begin" "$end" >"$page"
     printf '#!/bin/sh\nfor path; do :; done\ncp "%s/new.json" "$path.new" && mv "$path.new" "$path"\n' "$directory" \
       >"$directory/stand-in"
