@@ -8,12 +8,9 @@
 
 #include "shared/future.h"
 
-/// The steady clock as a number, and sleep that does not drift.
+/// Times of the steady clock as numbers (now_ns), and sleep that does not drift.
 namespace twinpool::bench {
 
-[[nodiscard]] inline std::int64_t steady_now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
-}
 [[nodiscard]] inline Clock::time_point steady_time(std::int64_t ns) {
   return Clock::time_point(std::chrono::nanoseconds(ns));
 }

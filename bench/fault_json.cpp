@@ -19,6 +19,8 @@ nlohmann::json to_json(const Expectation& expected) {
 }
 
 nlohmann::json to_json(const DrillRun& run) {
+  nlohmann::json program = program_json(run.end, run.program_survived);
+  program["gone_s"] = or_null(run.gone_s);
   return {{"fault", name_of_fault(run.fault)},
           {"backend", name_of(run.backend)},
           {"repeat", run.repeat},
@@ -47,15 +49,7 @@ nlohmann::json to_json(const DrillRun& run) {
             {"shared_memory", run.residue.shared_memory},
             {"core_files", run.residue.core_files}}},
           {"fired", run.fired},
-          {"program",
-           {{"survived", run.program_survived},
-            {"ending", describe(run.end)},
-            {"exit_status", run.end.exit_status},
-            {"signal", run.end.signal},
-            {"wall_s", run.end.wall_s},
-            {"left_over_processes", run.end.left_over},
-            {"gone_s", or_null(run.gone_s)},
-            {"output", run.end.output}}},
+          {"program", program},
           {"workers_lost", run.workers_lost},
           {"workers_stuck", run.workers_stuck},
           {"full_strength", run.full_strength},
@@ -68,6 +62,16 @@ nlohmann::json to_json(const DrillRun& run) {
 }
 
 }  // namespace
+
+nlohmann::json program_json(const TrialEnd& end, bool survived) {
+  return {{"survived", survived},
+          {"ending", describe(end)},
+          {"exit_status", end.exit_status},
+          {"signal", end.signal},
+          {"wall_s", end.wall_s},
+          {"left_over_processes", end.left_over},
+          {"output", end.output}};
+}
 
 nlohmann::json to_json(const DrillResults& results) {
   nlohmann::json faults = nlohmann::json::array();

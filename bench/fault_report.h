@@ -69,6 +69,8 @@ template <typename Value>
 inline constexpr std::size_t kFaultTextWidth = 100;
 /// A few plain sentences: the answer to "what does a fault cost me?", each with a line end.
 [[nodiscard]] std::string print_verdict(const DrillResults& results);
+/// What became of the program of a run; see bench/json_schema.md.
+[[nodiscard]] nlohmann::json program_json(const TrialEnd& end, bool survived);
 /// Every run; see bench/json_schema.md.
 [[nodiscard]] nlohmann::json to_json(const DrillResults& results);
 

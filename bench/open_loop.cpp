@@ -101,17 +101,17 @@ class Generator {
     bool reborn = submitted > 0;
     for (; submitted < round_.tasks; ++submitted) {
       const std::int64_t due_ns = begin_ns_ + arrivals.next();
-      if (steady_now_ns() < due_ns) excused_ns = 0;
+      if (now_ns() < due_ns) excused_ns = 0;
       rest_until(due_ns);
-      const std::int64_t now_ns = steady_now_ns();
-      if (now_ns >= give_up_ns()) break;
+      const std::int64_t now = now_ns();
+      if (now >= give_up_ns()) break;
       if (std::exchange(reborn, false))
-        excused_ns = now_ns - due_ns;  // nobody was there to submit it in time
-      const std::int64_t late_ns = std::max<std::int64_t>(0, now_ns - due_ns - excused_ns);
+        excused_ns = now - due_ns;  // nobody was there to submit it in time
+      const std::int64_t late_ns = std::max<std::int64_t>(0, now - due_ns - excused_ns);
       dues_.push_back({due_ns, late_ns});
       if (!submit(submitted, round_.window)) break;
       if (checkpoint_ != nullptr) checkpoint_->head().submitted = submitted + 1;
-      excused_ns += steady_now_ns() - now_ns;
+      excused_ns += now_ns() - now;
     }
     const double planned_s =
         submitted == round_.tasks ? static_cast<double>(arrivals.next()) * 1e-9 : round_.length_s();
@@ -125,8 +125,8 @@ class Generator {
   ClosedBeside run_closed(std::uint64_t in_flight, Tally& tally) {
     const std::int64_t end_ns = begin_ns_ + ns_of(round_.length_s());
     ClosedBeside closed;
-    for (std::int64_t now_ns = begin_ns_; now_ns < end_ns; now_ns = steady_now_ns()) {
-      disturb_if_due(now_ns);
+    for (std::int64_t now = begin_ns_; now < end_ns; now = now_ns()) {
+      disturb_if_due(now);
       if (!submit(closed.tasks, in_flight)) break;
       ++closed.tasks;
     }
@@ -183,19 +183,19 @@ class Generator {
     return next <= ns_of(round_.length_s() - round_.crash_every_s / 2) ? next : kNever;
   }
 
-  void disturb_if_due(std::int64_t now_ns) {
+  void disturb_if_due(std::int64_t now) {
     // Compared as times of the round: the sum with "never" would overflow.
-    if (now_ns - begin_ns_ >= stalls_.next_ns()) stalls_.begin(now_ns);
-    if (now_ns - begin_ns_ < next_crash_ns()) return;
+    if (now - begin_ns_ >= stalls_.next_ns()) stalls_.begin(now);
+    if (now - begin_ns_ < next_crash_ns()) return;
     ++checkpoint_->head().crashes;  // first: the program may not live to do it afterwards
     crashes_.push_back(pool_.submit<crash>(with{.priority = kHighestPriority}));
   }
 
   /// Takes what settles meanwhile, then sleeps.
   void rest_until(std::int64_t due_ns) {
-    for (std::int64_t now_ns = steady_now_ns();; now_ns = steady_now_ns()) {
-      disturb_if_due(now_ns);
-      if (now_ns >= due_ns) return;
+    for (std::int64_t now = now_ns();; now = now_ns()) {
+      disturb_if_due(now);
+      if (now >= due_ns) return;
       if (take(std::nullopt)) continue;
       sleep_until(begin_ns_ + std::min({due_ns - begin_ns_, stalls_.next_ns(), next_crash_ns()}));
     }
@@ -254,7 +254,7 @@ class Generator {
   std::vector<Future<bool>> crashes_;
   std::uint64_t flying_ = 0;  // submitted and not taken
   std::deque<Due> dues_;      // of these, the oldest first; empty in a closed loop
-  std::int64_t begin_ns_ = steady_now_ns();
+  std::int64_t begin_ns_ = now_ns();
 };
 
 }  // namespace

@@ -200,14 +200,7 @@ nlohmann::json to_json(const RateRun& run) {
           {"weak_s", run.weak_s},
           {"degraded_s", run.degraded_s},
           {"cpu_s", run.cpu_s},
-          {"program",
-           {{"survived", run.program_survived},
-            {"ending", describe(run.end)},
-            {"exit_status", run.end.exit_status},
-            {"signal", run.end.signal},
-            {"wall_s", run.end.wall_s},
-            {"left_over_processes", run.end.left_over},
-            {"output", run.end.output}}},
+          {"program", program_json(run.end, run.program_survived)},
           {"imbalance", run.imbalance}};
 }
 

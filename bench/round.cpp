@@ -13,6 +13,7 @@
 #include "bench/strategies.h"
 #include "bench/stretch_meter.h"
 #include "bench/workloads/registry.h"
+#include "shared/future.h"
 
 namespace twinpool::bench {
 namespace {
@@ -116,12 +117,12 @@ void measure_capacity(Pool& pool, Flow& flow, const RoundSpec& spec, Sample& sam
 
 /// One life of the program of an open loop whose tasks crash.
 void live(const RoundSpec& spec, SharedCheckpoint& checkpoint) {
-  const std::int64_t born_ns = steady_now_ns();
+  const std::int64_t born_ns = now_ns();
   const bool first = checkpoint.head().begin_ns == 0;
   const auto pool = make_pool(spec.backend, pool_options(spec, Timing::kEvery));
   if (pool->submit<first_answer>().get() != 42)
     throw std::runtime_error("the first task gave a wrong result");
-  if (first) checkpoint.head().ready_ns = steady_now_ns() - born_ns;
+  if (first) checkpoint.head().ready_ns = now_ns() - born_ns;
   const auto flow = spec.flow.workload->open(*pool, spec.flow);
   if (first) static_cast<void>(warm_up(*flow, spec));
   static_cast<void>(run_open_loop(*pool, *flow, *spec.open, nullptr, &checkpoint));
@@ -135,7 +136,7 @@ nlohmann::json run_crashing_round(const RoundSpec& spec, TrialPage& page) {
   page.phase = TrialPhase::kMeasuring;
   const auto patience_ns = static_cast<std::int64_t>(3e9 * spec.open->length_s());
   const Lives lives =
-      run_lives(checkpoint, steady_now_ns() + patience_ns + 1'000'000'000, [&] { live(spec, checkpoint); });
+      run_lives(checkpoint, now_ns() + patience_ns + 1'000'000'000, [&] { live(spec, checkpoint); });
   OpenResult result = sum_up(*spec.open, checkpoint);
   Sample sample;
   sample.start_up_s = static_cast<double>(checkpoint.head().ready_ns) * 1e-9;

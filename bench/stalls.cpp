@@ -5,13 +5,14 @@
 #include <limits>
 
 #include "bench/absolute_sleep.h"
+#include "shared/future.h"
 
 namespace twinpool::bench {
 namespace {
 
 /// Gives: whether there was time left to hold the worker up.
 bool hold_worker(std::int64_t until_ns) {
-  const bool in_time = steady_now_ns() < until_ns;
+  const bool in_time = now_ns() < until_ns;
   sleep_until(until_ns);
   return in_time;
 }
@@ -34,11 +35,11 @@ std::int64_t Stalls::next_ns() const {
   return begun_ < at_ns_.size() ? at_ns_[begun_] : std::numeric_limits<std::int64_t>::max();
 }
 
-void Stalls::begin(std::int64_t now_ns) {
+void Stalls::begin(std::int64_t now) {
   ++begun_;
   // Ahead of what waits, or the stall would come when the backlog is done and not when it is due.
   for (int i = 0; i < workers_; ++i)
-    tasks_.push_back(pool_.submit<hold_worker>(with{.priority = kHighestPriority}, now_ns + length_ns_));
+    tasks_.push_back(pool_.submit<hold_worker>(with{.priority = kHighestPriority}, now + length_ns_));
 }
 
 int Stalls::finish() {

@@ -19,7 +19,7 @@ class Stalls {
   [[nodiscard]] std::int64_t next_ns() const;
   /// Begins it: each worker is held up until `now_ns` + its length (steady clock).
   /// Errors: SubmitRefused.
-  void begin(std::int64_t now_ns);
+  void begin(std::int64_t now);
   /// Waits until the last one is over. Gives: how many workers have been held up in all.
   [[nodiscard]] int finish();
   [[nodiscard]] int begun() const { return static_cast<int>(begun_); }

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "shared/future.h"
 
@@ -19,7 +18,7 @@ void EventWriter::tell(EventRecord event) {
     ring_.dropped.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  event.when_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
+  event.when_ns = now_ns();
   ring_.entries[tail % EventRing::kEntries] = event;
   ring_.tail.store(tail + 1, std::memory_order_release);  // pairs with the reader's acquire
   told_ = true;

@@ -12,6 +12,7 @@
 #include "processes/channel.h"
 #include "processes/pidfd.h"
 #include "processes/recovery.h"
+#include "shared/future.h"
 
 namespace twinpool::processes {
 namespace {
@@ -183,7 +184,7 @@ void Monitor::recover_all(bool unasked) {
     record.last_pid.store(pid, std::memory_order_relaxed);
     record.last_status.store(SIGKILL, std::memory_order_relaxed);
     record.last_type.store(type, std::memory_order_relaxed);
-    record.last_death_ns.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+    record.last_death_ns.store(now_ns(), std::memory_order_relaxed);
     if (has_seat) {
       std::atomic<std::uint32_t>& seat = segment.worker(segment.seat_of(index)).seat;
       if (seat.load(std::memory_order_relaxed) == kFirstOccupant + static_cast<std::uint32_t>(index))

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "shared/future.h"
 #include "shared/outcome.h"
 
 namespace twinpool::processes {
@@ -132,7 +133,7 @@ void Observer::died_with_supervisor(int place, int pid, const TaskType* type) no
   event.pid = pid;
   event.status = SIGKILL;
   event.type = type;
-  event.when_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
+  event.when_ns = now_ns();
   try {
     tell(event);
   } catch (...) {  // NOLINT: as above

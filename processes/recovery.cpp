@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "processes/door.h"
 #include "processes/task_queue.h"
@@ -33,7 +32,7 @@ void note_loss(const WorkerRecord& record, Slot& slot, int pid, int status) {
   slot.lost_was_running = 1;
   keep_trace(record.fault, slot);
   if (slot.submitted_ns != 0 || (slot.control & kTimesStart) != 0) {
-    slot.settled_ns = std::chrono::nanoseconds(Clock::now().time_since_epoch()).count();
+    slot.settled_ns = now_ns();
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include "bench/faults/fault.h"
 #include "bench/faults/load.h"
+#include "shared/future.h"
 
 /// The load of a drill: tasks, one of which is faulty now and then, and what becomes of them.
 namespace twinpool::bench {

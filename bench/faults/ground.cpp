@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <iterator>
 #include <system_error>
 
 #include "bench/faults/fault.h"
 #include "bench/faults/load.h"
+#include "shared/future.h"
 
 namespace twinpool::bench {
 namespace {
@@ -43,10 +43,6 @@ void note_completion(TrialPage& page) {
 }
 
 }  // namespace
-
-std::int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
-}
 
 void lay_out(Ground& ground) {
   for (pthread_mutex_t& lock : ground.locks) make_lock(lock, PTHREAD_MUTEX_STALLED);

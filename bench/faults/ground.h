@@ -70,7 +70,4 @@ std::uint64_t feeling_task(int fault, std::uint64_t first, std::uint64_t span, S
 std::uint64_t faulty_task(int fault, int number, std::uint64_t first, std::uint64_t span,
                           SharedGround ground);
 
-/// Nanoseconds of the steady clock, as TrialPage has them.
-[[nodiscard]] std::int64_t now_ns();
-
 }  // namespace twinpool::bench

@@ -6,10 +6,6 @@
 
 namespace twinpool::bench::life {
 
-std::int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
-}
-
 PoolOptions options_of(int workers) {
   PoolOptions options;
   options.workers = workers;

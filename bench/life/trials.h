@@ -5,6 +5,7 @@
 
 #include "bench/life/life.h"
 #include "bench/trial.h"
+#include "shared/future.h"
 #include "shared/options.h"
 
 /// What runs in fresh processes, one function a kind of trial. Each gives Samples as JSON.
@@ -30,8 +31,5 @@ nlohmann::json steady_trial(TrialContext& context);
 
 /// A pool of so many workers, and everything else as it comes.
 [[nodiscard]] PoolOptions options_of(int workers);
-
-/// Nanoseconds of the steady clock, which all processes share.
-[[nodiscard]] std::int64_t now_ns();
 
 }  // namespace twinpool::bench::life

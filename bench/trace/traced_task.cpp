@@ -3,18 +3,13 @@
 
 #include <unistd.h>
 
-#include <chrono>
+
+#include "shared/future.h"
 
 namespace twinpool::bench {
 namespace {
 
 SharedTrace* own_trace = nullptr;
-
-std::int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 }  // namespace
 

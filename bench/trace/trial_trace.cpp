@@ -7,16 +7,13 @@
 
 #include "bench/meters/memory.h"
 #include "bench/standstill.h"
+#include "shared/future.h"
 
 namespace twinpool::bench {
 namespace {
 
 constexpr auto kMemoryPeriod = std::chrono::milliseconds(10);
 constexpr std::size_t kMostReadings = 4096;
-
-std::int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
-}
 
 TrialTrace::Task copy(const TaskRecord& record) {
   constexpr auto kOrder = std::memory_order_relaxed;  // the writers are gone, or nearly

@@ -3,19 +3,15 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <exception>
 #include <utility>
 
 #include "bench/trial.h"
 #include "bench/workloads/mix.h"
+#include "shared/future.h"
 
 namespace twinpool::bench {
 namespace {
-
-std::int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
-}
 
 void mistake(Tally& tally, std::uint64_t number, const char* what) {
   if (tally.first_mistake.empty()) tally.first_mistake = fmt::format("request {}: {}", number, what);

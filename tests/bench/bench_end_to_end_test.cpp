@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -15,7 +14,7 @@
 
 #include "bench/machine_card.h"
 #include "bench/workloads/registry.h"
-#include "tests/bench/command_run.h"
+#include "tests/bench/command_test.h"
 
 namespace twinpool::bench {
 namespace {
@@ -25,22 +24,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-class BenchCommand : public ::testing::Test {
- protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "twinpool-bench-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  void TearDown() override {
-    EXPECT_TRUE(CommandRun::nothing_left());
-    std::filesystem::remove_all(directory_);
-  }
-  [[nodiscard]] std::string path(const char* name) const { return (directory_ / name).string(); }
-  [[nodiscard]] json read_json(const char* name) const { return json::parse(std::ifstream(path(name))); }
-
-  std::filesystem::path directory_;
-};
+using BenchCommand = CommandTest;
 
 void expect_balance(const json& sample) {
   const auto count = [&](const char* name) { return sample.at(name).get<std::uint64_t>(); };

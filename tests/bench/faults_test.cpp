@@ -16,9 +16,11 @@
 #include <string>
 #include <system_error>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "bench/faults/fault.h"
+#include "tests/bench/scratch_directory.h"
 
 /// Each fault over each twin, through the built command. Counts are exact; times are never looked at.
 namespace twinpool::bench {
@@ -45,19 +47,7 @@ std::string read_all(const std::filesystem::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-class Scratch {
- public:
-  Scratch() {
-    std::string name = (std::filesystem::temp_directory_path() / "twinpool-faults-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::system_error(errno, std::generic_category(), "mkdtemp");
-    folder_ = name;
-  }
-  ~Scratch() { std::filesystem::remove_all(folder_); }
-  [[nodiscard]] std::filesystem::path operator/(const char* name) const { return folder_ / name; }
-
- private:
-  std::filesystem::path folder_;
-};
+using Scratch = ScratchDirectory;
 
 /// `twinpool faults ...` as a user's shell would start it.
 class Command {
@@ -258,23 +248,29 @@ TEST(FaultsCommand, StrikesAtTheSamePointsUnderTheSameSeed) {
   EXPECT_NE(points[0], points[2]);
 }
 
-TEST(FaultsCommand, CtrlCGivesWhatWasMeasuredAndLeavesNothing) {
+/// Interrupts a drill of `all` runs once the first is done. `list`: where the document has them.
+void expect_ctrl_c_gives_a_part_of(std::vector<std::string> words, const char* list, std::size_t all) {
   const Scratch scratch;
   const auto file = (scratch / "runs.json").string();
-  Command command(
-      scratch, {"--fault", "throw", "--repeat", "1000", "--tasks", "20", "--workers", "2", "--json", file});
+  words.insert(words.end(), {"--json", file});
+  Command command(scratch, std::move(words));
   // Progress goes to standard error line by line: the first finished run is the moment.
-  while (command.complaints().find("/2000]") == std::string::npos && kill(command.pid(), 0) == 0)
-    usleep(1000);
+  const std::string first = "/" + std::to_string(all) + "]";
+  while (command.complaints().find(first) == std::string::npos && kill(command.pid(), 0) == 0) usleep(1000);
   kill(command.pid(), SIGINT);
   const Ended ended = command.finish();
   EXPECT_EQ(ended.status, 130) << ended.complaints;
   EXPECT_THAT(ended.output, HasSubstr("Interrupted"));
   const json document = json::parse(read_all(file));
   EXPECT_TRUE(document["partial"]);
-  EXPECT_GE(document["runs"].size(), 1u);
-  EXPECT_LT(document["runs"].size(), 2000u);
+  EXPECT_GE(document[list].size(), 1u);
+  EXPECT_LT(document[list].size(), all);
   expect_nothing_left();
+}
+
+TEST(FaultsCommand, CtrlCGivesWhatWasMeasuredAndLeavesNothing) {
+  expect_ctrl_c_gives_a_part_of({"--fault", "throw", "--repeat", "1000", "--tasks", "20", "--workers", "2"}, "runs",
+                                2000);
 }
 
 TEST(FaultsCommand, RefusesAFaultThatSoFewWorkersCannotShowAndLeavesItOutOfASet) {
@@ -394,21 +390,8 @@ TEST(FaultRates, CountAFailedTaskForEachExceptionInBothTwins) {
 }
 
 TEST(FaultRates, CtrlCGivesWhatWasMeasuredAndLeavesNothing) {
-  const Scratch scratch;
-  const auto file = (scratch / "rates.json").string();
-  Command command(scratch, {"--fault", "throw", "--every", "5", "--duration", "100ms", "--repeat", "1000",
-                            "--workers", "2", "--json", file});
-  while (command.complaints().find("/4000]") == std::string::npos && kill(command.pid(), 0) == 0)
-    usleep(1000);
-  kill(command.pid(), SIGINT);
-  const Ended ended = command.finish();
-  EXPECT_EQ(ended.status, 130) << ended.complaints;
-  EXPECT_THAT(ended.output, HasSubstr("Interrupted"));
-  const json document = json::parse(read_all(file));
-  EXPECT_TRUE(document["partial"]);
-  EXPECT_GE(document["rates"].size(), 1u);
-  EXPECT_LT(document["rates"].size(), 4000u);
-  expect_nothing_left();
+  expect_ctrl_c_gives_a_part_of(
+      {"--fault", "throw", "--every", "5", "--duration", "100ms", "--repeat", "1000", "--workers", "2"}, "rates", 4000);
 }
 
 struct Mistake {

@@ -17,6 +17,7 @@
 #include "bench/diff.h"
 #include "bench/formats/outputs.h"
 #include "tests/bench/fixed_results.h"
+#include "tests/bench/scratch_directory.h"
 
 namespace twinpool::bench {
 namespace {
@@ -241,14 +242,8 @@ TEST(Markdown, StaysBelow64KiBWhateverTheRun) {
 
 class OutputSet : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "twinpool-formats-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
   [[nodiscard]] std::string path(const char* name) const { return (directory_ / name).string(); }
-  std::filesystem::path directory_;
+  const ScratchDirectory directory_;
 };
 
 TEST_F(OutputSet, WritesSeveralFormatsInOneRun) {
@@ -275,7 +270,7 @@ TEST_F(OutputSet, RefusesWhatCannotBeMeant) {
   EXPECT_THROW(Outputs({path("a.csv"), path("a.csv")}, "", "", plan), UsageError);
   EXPECT_THROW(Outputs({path("a.csv"), path("b.csv")}, "csv", "", plan), UsageError);
   EXPECT_THROW(Outputs({}, "csv", "", plan), UsageError);
-  EXPECT_TRUE(std::filesystem::is_empty(directory_));
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
 }
 
 TEST_F(OutputSet, KeepsTheOldFileWhenTheDiskIsFull) {
@@ -296,7 +291,7 @@ TEST_F(OutputSet, KeepsTheOldFileWhenTheDiskIsFull) {
   std::ostringstream content;
   content << std::ifstream(path("a.csv")).rdbuf();
   EXPECT_EQ(content.str(), "old");
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_), {}),
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_.path()), {}),
             1);  // no temporary file is left
 }
 

@@ -64,14 +64,14 @@ class ScriptedFlow final : public Flow {
   Tally run(const Stretch&, TrialPage*) override { return {}; }
   Tally hold(std::uint64_t, void (*)(void*), void*) override { return {}; }
   void submit_one(std::uint64_t) override {
-    const std::int64_t now = steady_now_ns();
+    const std::int64_t now = now_ns();
     flying_.push_back({.submitted_ns = now, .started_ns = now, .settled_ns = now + task_ns_});
     most_flying_ = std::max(most_flying_, flying_.size());
   }
   std::optional<Taken> take_one(std::optional<Clock::time_point> until, Tally& tally) override {
     if (flying_.empty()) return std::nullopt;
     const TaskTiming timing = flying_.front();
-    if (steady_now_ns() < timing.settled_ns) {
+    if (now_ns() < timing.settled_ns) {
       if (!until) return std::nullopt;
       if (steady_time(timing.settled_ns) > *until) {
         sleep_until(until->time_since_epoch().count());
@@ -144,7 +144,7 @@ TEST(Stalls, AreInTheMiddleOrAgainAndAgain) {
   const auto all = [&](double stall_s, double every_s) {
     Stalls stalls(*pool, 1, 1.0, stall_s, every_s);
     std::vector<std::int64_t> at_ms;
-    for (; stalls.next_ns() != INT64_MAX; stalls.begin(steady_now_ns() - 10'000'000'000))  // over at once
+    for (; stalls.next_ns() != INT64_MAX; stalls.begin(now_ns() - 10'000'000'000))  // over at once
       at_ms.push_back(stalls.next_ns() / 1'000'000);
     EXPECT_EQ(stalls.finish(), 0);
     return at_ms;
@@ -187,7 +187,7 @@ TEST_P(OpenLoopOf, ShowsAStallThatAClosedLoopHides) {
 
 TEST_P(OpenLoopOf, CancelsWhatStillWaitsWhenThePatienceIsOver) {
   Stalls stalls(*pool_, kWorkers, 10, 3, 0);
-  stalls.begin(steady_now_ns());
+  stalls.begin(now_ns());
   EXPECT_THROW(
       static_cast<void>(run_open_loop(
           *pool_, *flow_, {.tasks_per_s = 1000, .tasks = 100, .window = 1024, .workers = kWorkers}, nullptr)),

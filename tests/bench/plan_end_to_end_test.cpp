@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/bench/command_run.h"
+#include "tests/bench/command_test.h"
 
 namespace twinpool::bench {
 namespace {
@@ -19,19 +19,8 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-class PlanCommand : public ::testing::Test {
+class PlanCommand : public CommandTest {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "twinpool-plan-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  void TearDown() override {
-    EXPECT_TRUE(CommandRun::nothing_left());
-    std::filesystem::remove_all(directory_);
-  }
-  [[nodiscard]] std::string path(const char* name) const { return (directory_ / name).string(); }
-  [[nodiscard]] json read_json(const char* name) const { return json::parse(std::ifstream(path(name))); }
   [[nodiscard]] bool has(const char* name) const { return std::filesystem::exists(path(name)); }
   bool wait_for(const char* name) const {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(120);
@@ -49,8 +38,6 @@ class PlanCommand : public ::testing::Test {
         << R"({"kind": "plan", "schema_version": 1, "tasks": 40, "trials": 24, "cells": [
         {"workload": "noop", "workers": 1}, {"workload": "primes", "workers": [1, 2]}]})";
   }
-
-  std::filesystem::path directory_;
 };
 
 std::vector<json> samples_of(const json& report, std::size_t cell) {

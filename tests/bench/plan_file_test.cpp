@@ -4,13 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 #include <string>
 
 #include "bench/cell_name.h"
 #include "bench/cli.h"
 #include "bench/plan_report.h"
+#include "tests/bench/scratch_directory.h"
 
 namespace twinpool::bench {
 namespace {
@@ -23,12 +23,6 @@ constexpr MachineRoom kRoom{.usable_cpus = 2, .available_bytes = std::uint64_t{8
 
 class PlanFiles : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "twinpool-plan-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
 
   [[nodiscard]] std::string path() const { return (directory_ / "plan.json").string(); }
   [[nodiscard]] Plan plan_of(const std::string& text, const BenchOptions& typed = {}) const {
@@ -52,7 +46,7 @@ class PlanFiles : public ::testing::Test {
     return refusal(R"({"kind": "plan", "schema_version": 1, )" + text + "}", typed);
   }
 
-  std::filesystem::path directory_;
+  const ScratchDirectory directory_;
 };
 
 std::vector<std::string> names_of(const Plan& plan) {

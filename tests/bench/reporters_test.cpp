@@ -17,6 +17,7 @@
 #include "bench/reporters/terminal.h"
 #include "bench/reporters/text_table.h"
 #include "bench/reporters/verdict.h"
+#include "tests/bench/scratch_directory.h"
 
 namespace twinpool::bench {
 namespace {
@@ -249,12 +250,6 @@ TEST(ProgressLines, AreNoneWhenItShallBeSilent) {
 
 class OutputFiles : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "twinpool-output-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
   [[nodiscard]] std::string path(const char* name) const { return (directory_ / name).string(); }
   [[nodiscard]] std::string content(const char* name) const {
     std::ostringstream text;
@@ -262,9 +257,9 @@ class OutputFiles : public ::testing::Test {
     return text.str();
   }
   [[nodiscard]] std::ptrdiff_t files() const {
-    return std::distance(std::filesystem::directory_iterator(directory_), {});
+    return std::distance(std::filesystem::directory_iterator(directory_.path()), {});
   }
-  std::filesystem::path directory_;
+  const ScratchDirectory directory_;
 };
 
 TEST_F(OutputFiles, AreThereWholeOrNotAtAll) {
@@ -287,7 +282,7 @@ TEST_F(OutputFiles, AreUntouchedWhenNothingWasCommitted) {
 
 TEST_F(OutputFiles, AreRefusedBeforeTheWork) {
   EXPECT_THROW(static_cast<void>(open_output("--json", path("missing/result"))), UsageError);
-  EXPECT_THROW(static_cast<void>(open_output("--json", directory_.string())), UsageError);
+  EXPECT_THROW(static_cast<void>(open_output("--json", directory_.path().string())), UsageError);
   EXPECT_EQ(open_output("--json", ""), nullptr);
 }
 

@@ -15,6 +15,7 @@
 #include "bench/partial_file.h"
 #include "bench/reporters/json.h"
 #include "tests/bench/fixed_results.h"
+#include "tests/bench/scratch_directory.h"
 
 namespace twinpool::bench {
 namespace {
@@ -34,9 +35,6 @@ class Deaf final : public Progress {
 class Resumed : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "twinpool-resume-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
     // Three cells were planned; the run was interrupted in the second.
     results_ = fixed_results();
     for (const int workers : {3, 4}) {
@@ -50,8 +48,6 @@ class Resumed : public ::testing::Test {
     results_.control_after.pairs.clear();
     results_.signal = SIGINT;
   }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   [[nodiscard]] std::string path(const char* name = "r.json") const { return (directory_ / name).string(); }
   void write(const nlohmann::json& document) const { std::ofstream(path()) << document.dump(); }
   [[nodiscard]] nlohmann::json document() const {
@@ -68,7 +64,7 @@ class Resumed : public ::testing::Test {
     return "it was accepted";
   }
 
-  std::filesystem::path directory_;
+  const ScratchDirectory directory_;
   BenchResults results_;
 };
 

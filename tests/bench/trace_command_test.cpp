@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/bench/command_run.h"
+#include "tests/bench/command_test.h"
 #include "tests/bench/trace_checks.h"
 
 /// `--trace` through the built command.
@@ -21,22 +21,7 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class TraceCommand : public ::testing::Test {
- protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "twinpool-trace-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  void TearDown() override {
-    EXPECT_TRUE(CommandRun::nothing_left());
-    std::filesystem::remove_all(directory_);
-  }
-  [[nodiscard]] std::string path(const char* name) const { return (directory_ / name).string(); }
-  [[nodiscard]] json read_json(const char* name) const { return json::parse(std::ifstream(path(name))); }
-
-  std::filesystem::path directory_;
-};
+using TraceCommand = CommandTest;
 
 bool is_of(const json& trace, const json& event, const std::string& process) {
   const auto processes = processes_of(trace);
