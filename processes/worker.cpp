@@ -205,9 +205,45 @@ void sleep_at_door(const Segment& segment, const WorkerContext& context) {
   header.idle.clear(context.index);
 }
 
-/// Searches and sleeps until there is a task, which it claims. Gives: none when the pool stops.
+/// Whether another worker runs a task (on `cpu`, unless that is -1). A hint.
+bool another_runs(const Segment& segment, int me, int cpu) {
+  for (int place = 0; place < segment.place_count(); ++place) {
+    const WorkerRecord& record = segment.worker(place);
+    if (place == me || (cpu >= 0 && static_cast<int>(record.cpu.load(std::memory_order_relaxed)) - 1 != cpu)) continue;
+    const SlotRef intent = record.intent.load(std::memory_order_relaxed);
+    if (intent == 0 || ref_index(intent) >= segment.slot_count()) continue;
+    const SlotWord word{segment.slot(ref_index(intent)).word.load(std::memory_order_relaxed)};
+    if (word.generation() == ref_generation(intent) && word.in_hands()) return true;
+  }
+  return false;
+}
+
+/// Whether a worker that found nothing stays for some turns rather than sleep (see kTurns): it was woken for little,
+/// its CPU is in use by others, and another worker is awake.
+bool stays(const Segment& segment, int me, std::int64_t awake_since) {
+  const SegmentHeader& header = segment.header();
+  // A dynamic pool would take a worker that is neither busy nor idle nor searching for one that is missing.
+  const bool dynamic = header.wanted.load(std::memory_order_relaxed) < header.workers_max.load(std::memory_order_relaxed);
+  if (dynamic || now_ns() - awake_since >= kShortStay.count()) return false;
+  const int cpu = current_cpu();
+  const int owner_cpu = static_cast<int>(header.owner_cpu.load(std::memory_order_relaxed)) - 1;
+  if (cpu != owner_cpu && !another_runs(segment, me, cpu)) return false;
+  return somebody_searches(segment) || another_runs(segment, me, -1);
+}
+
+/// Gives others some turns on this CPU and looks for tasks after each. Gives: as claim.
+std::optional<std::uint32_t> take_turns(const Segment& segment, int me) {
+  for (int turn = 0; turn < kTurns; ++turn) {
+    ::sched_yield();
+    if (const auto index = claim(segment, me)) return index;
+  }
+  return std::nullopt;
+}
+
+/// Searches and sleeps until there is a task, which it claims. Gives: none when the pool stops. `awake_since`: when
+/// this worker was woken last.
 std::optional<std::uint32_t> find_idly(const Segment& segment, const WorkerContext& context,
-                                       std::uint64_t tasks_in_one_go) {
+                                       std::uint64_t tasks_in_one_go, std::int64_t& awake_since) {
   SegmentHeader& header = segment.header();
   // One searcher is enough: whoever finds a task wakes the next.
   bool searching = header.searching.test(context.index) || !somebody_searches(segment);
@@ -226,7 +262,15 @@ std::optional<std::uint32_t> find_idly(const Segment& segment, const WorkerConte
         return index;
       }
     }
+    if (stays(segment, context.index, awake_since)) {
+      if (const auto index = take_turns(segment, context.index)) {
+        awake_since = now_ns();
+        if (searching) hand_on(segment, context);
+        return index;
+      }
+    }
     sleep_at_door(segment, context);
+    awake_since = now_ns();
     searching = true;
     tasks_in_one_go = 0;
   }
@@ -308,10 +352,11 @@ void run_worker(const Segment& segment, const WorkerContext& context) {
   context.line.idle(now_ns());
   if (context.poke >= 0) poke_supervisor(context.poke);
   std::uint64_t tasks_in_one_go = 0;
+  std::int64_t awake_since = 0;
   while (!is_to_go(segment, context)) {
     auto index = claim(segment, context.index);
     if (!index) {
-      index = find_idly(segment, context, tasks_in_one_go);
+      index = find_idly(segment, context, tasks_in_one_go, awake_since);
       tasks_in_one_go = 0;
     }
     if (!index) break;

@@ -19,6 +19,16 @@ namespace twinpool {
 /// spins lose 2 to 50 times where CPUs are shared.
 inline constexpr std::chrono::nanoseconds kSpinLimit{10'000};
 
+/// A worker that was woken and ran out of tasks within this has gained less than its wake-up cost.
+inline constexpr std::chrono::nanoseconds kShortStay{20'000};
+
+/// How many turns such a worker gives to those with whom it shares its CPU before it sleeps.
+///
+/// Each time it gets the CPU back it looks for tasks. Asleep, it would be woken for the next task: for tasks that cost
+/// less than a wake-up, on CPUs that are all in use, that is most of what a task costs. It stays runnable
+/// meanwhile, so no CPU idles beside a task.
+inline constexpr int kTurns = 4;
+
 /// The CPU on which the calling thread runs; -1 when the system does not say.
 ///
 /// Read where the kernel keeps it for restartable sequences (rseq(2)), as glibc's sched_getcpu does, but without

@@ -105,6 +105,7 @@ class PoolCore {
     if (!dynamic_.load(std::memory_order_relaxed)) return std::nullopt;
     return Clock::now() + options_.idle_timeout;
   }
+  [[nodiscard]] bool dynamic() const noexcept { return dynamic_.load(std::memory_order_relaxed); }
   void set_dynamic(bool dynamic) noexcept { dynamic_.store(dynamic, std::memory_order_relaxed); }
   /// A worker has taken the seat.
   void fill_seat(int seat) noexcept {

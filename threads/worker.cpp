@@ -2,6 +2,7 @@
 #include "threads/worker.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -151,10 +152,7 @@ TaskSlot* Worker::find_idly() noexcept {
     if (searching) {
       if (TaskSlot* const slot = search()) {
         parking.end_search();
-        if (core_.has_task()) {
-          parking.published();
-          core_.task_waits();
-        }
+        hand_on();
         core_.note_worker_cpu(current_cpu());
         return slot;
       }
@@ -163,11 +161,15 @@ TaskSlot* Worker::find_idly() noexcept {
         return nullptr;
       }
     }
+    if (stays(searching)) {
+      if (TaskSlot* const slot = take_turns(std::exchange(searching, false))) return slot;
+    }
     const auto look_again = [&] {
       core_.worker_idle();
       return core_.has_task();
     };
     const auto woken = parking.sleep(index_, searching, look_again, core_.idle_deadline());
+    awake_since_ = now_ns();
     if (woken == Parking::Woken::kToEnd) return nullptr;
     if (!(searching = woken == Parking::Woken::kToSearch)) {
       if (!obey() || (woken == Parking::Woken::kTimedOut && core_.staff().may_retire(*this))) return nullptr;
@@ -186,6 +188,33 @@ TaskSlot* Worker::search() noexcept {
   // The searcher looks; it never sleeps in that place: nobody wakes a sleeper while somebody searches.
   if (cpu != submitter_cpu_ && !core_.busy_on(cpu, index_)) spin_until(look, -1);
   return slot;
+}
+
+void Worker::hand_on() noexcept {
+  if (!core_.has_task()) return;
+  core_.parking().published();
+  core_.task_waits();
+}
+
+bool Worker::stays(bool searching) const noexcept {
+  // A dynamic pool would take a worker that is neither busy nor asleep nor searching for one that is missing.
+  if (core_.dynamic() || now_ns() - awake_since_ >= kShortStay.count()) return false;
+  const int cpu = current_cpu();
+  if (cpu != submitter_cpu_ && !core_.busy_on(cpu, index_)) return false;
+  return !searching || core_.busy_on(-1, index_);
+}
+
+TaskSlot* Worker::take_turns(bool searching) noexcept {
+  if (searching) core_.parking().end_search();
+  for (int turn = 0; turn < kTurns; ++turn) {
+    ::sched_yield();
+    if (TaskSlot* const slot = find()) {
+      awake_since_ = now_ns();
+      if (searching) hand_on();
+      return slot;
+    }
+  }
+  return nullptr;
 }
 
 void Worker::execute(TaskSlot& slot) noexcept {

@@ -138,6 +138,14 @@ class Worker {
   [[nodiscard]] TaskSlot* find_by_priority() noexcept;
   [[nodiscard]] TaskSlot* find_idly() noexcept;
   [[nodiscard]] TaskSlot* search() noexcept;
+  /// Whether this worker, which found nothing, stays for some turns rather than sleep: it was woken for little, its
+  /// CPU is in use by others, and another worker is awake. `searching`: it has the searcher's place.
+  [[nodiscard]] bool stays(bool searching) const noexcept;
+  /// Gives others some turns on this CPU and looks for tasks after each. Gives up the searcher's place, since a turn
+  /// can be long.
+  [[nodiscard]] TaskSlot* take_turns(bool searching) noexcept;
+  /// Wakes the next, if tasks are left that others have counted on this worker for.
+  void hand_on() noexcept;
   [[nodiscard]] bool obey() noexcept;
   inline void begin(TaskSlot& slot, std::uint32_t word) noexcept;
   [[nodiscard]] static std::uint32_t run_controlled(TaskSlot& slot) noexcept;
@@ -164,6 +172,7 @@ class Worker {
   std::int64_t mark_ = 0;     // where in the deque the current task's own submissions begin
   std::uint32_t looks_ = 0;
   std::uint32_t takes_ = 0;           // by priority
+  std::int64_t awake_since_ = 0;
   int submitter_cpu_ = -1;            // where the last task came from
   std::uint32_t function_ = kNoFunction;  // of the current task
   std::uint32_t named_ = kNoFunction;  // the function that was last made known on the scoreboard

@@ -3,6 +3,7 @@
 
 #include <numeric>
 #include <string>
+#include <deque>
 #include <vector>
 
 #include "tests/conformance/gate.h"
@@ -203,17 +204,38 @@ TEST_P(Conformance, C6_OneWorkerTakesTasksInTheOrderOfSubmission) {
   for (std::uint32_t i = 0; i < 1000; ++i) ASSERT_EQ(value_of(futures[i]), i);
 }
 
+/// Ends only when as many workers as there are have taken one task each.
+void occupy_all(Pool& pool, int workers) {
+  Gate gate(pool);
+  std::vector<Future<std::uint32_t>> futures;
+  for (int i = 0; i < workers; ++i) futures.push_back(pool.submit<pass_gate>(gate.words()));
+  ASSERT_TRUE(gate.wait_entered(static_cast<std::uint32_t>(workers)));
+  gate.open();
+  for (auto& future : futures) ASSERT_TRUE(outcome_of(future).has_value());
+}
+
 TEST_P(Conformance, C6_NoWorkerIsIdleWhileATaskIsQueued) {
   constexpr int kWorkers = 4;
   const auto pool = make({.workers = kWorkers});
-  // Each round can end only when every worker has taken one task.
   for (int round = 0; round < 100; ++round) {
-    Gate gate(*pool);
-    std::vector<Future<std::uint32_t>> futures;
-    for (int i = 0; i < kWorkers; ++i) futures.push_back(pool->submit<pass_gate>(gate.words()));
-    ASSERT_TRUE(gate.wait_entered(kWorkers)) << "round " << round;
-    gate.open();
-    for (auto& future : futures) ASSERT_TRUE(outcome_of(future).has_value());
+    ASSERT_NO_FATAL_FAILURE(occupy_all(*pool, kWorkers)) << "round " << round;
+  }
+}
+
+TEST_P(Conformance, C6_NoWorkerIsIdleRightAfterABurstOfTinyTasksEither) {
+  constexpr int kWorkers = 3;
+  const auto pool = make({.workers = kWorkers});
+  const auto tickets = pool->make_shared_buffer<std::uint32_t>(1);
+  // Workers that were woken for tiny tasks do not sleep at once.
+  for (int round = 0; round < 100; ++round) {
+    std::deque<Future<std::uint32_t>> window;
+    for (int i = 0; i < 500; ++i) {
+      window.push_back(pool->submit<next_ticket>(tickets));
+      if (window.size() < 8) continue;
+      ASSERT_TRUE(outcome_of(window.front()).has_value());
+      window.pop_front();
+    }
+    ASSERT_NO_FATAL_FAILURE(occupy_all(*pool, kWorkers)) << "round " << round;
   }
 }
 
