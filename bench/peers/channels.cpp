@@ -11,8 +11,10 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstring>
 #include <new>
 #include <system_error>
+#include <utility>
 
 #include "shared/cpu_aware_spin.h"
 
@@ -44,6 +46,28 @@ std::uint64_t take(bip::message_queue& queue) {
   unsigned priority = 0;
   queue.receive(&number, sizeof number, size, priority);
   return number;
+}
+
+void* map_shared(std::size_t bytes) {
+  void* const memory =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) fail("mmap of shared memory");
+  return memory;
+}
+
+/// Calls `serve_one` for ever; it gives false when there was nothing to do.
+template <typename ServeOne>
+[[noreturn]] void serve_while_spinning(ServeOne&& serve_one) {
+  constexpr int kLooksBeforeNap = 20'000;
+  for (int looks = 0;;) {
+    if (serve_one()) {
+      looks = 0;
+    } else if (++looks < kLooksBeforeNap) {
+      pause_cpu();
+    } else {
+      ::usleep(1000);  // it must not take a CPU from whose turn it is; the first task of a turn pays
+    }
+  }
 }
 
 }  // namespace
@@ -138,22 +162,13 @@ struct RingPair::Page {
 };
 
 RingPair::RingPair() {
-  void* const memory =
-      ::mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) fail("mmap of the rings");
-  page_ = new (memory) Page;
+  page_ = new (map_shared(sizeof(Page))) Page;
   children_.fork([this] {
-    constexpr int kLooksBeforeNap = 20'000;
-    for (int looks = 0;;) {
-      if (!page_->there.empty()) {
-        page_->back.put(page_->there.get());
-        looks = 0;
-      } else if (++looks < kLooksBeforeNap) {
-        pause_cpu();
-      } else {
-        ::usleep(1000);  // it must not take a CPU from whose turn it is; the first task of a turn pays
-      }
-    }
+    serve_while_spinning([this] {
+      if (page_->there.empty()) return false;
+      page_->back.put(page_->there.get());
+      return true;
+    });
   });
 }
 
@@ -163,6 +178,56 @@ void RingPair::send(std::uint64_t number) { page_->there.put(number); }
 std::uint64_t RingPair::receive() {
   while (page_->back.empty()) pause_cpu();
   return page_->back.get();
+}
+
+struct Relay::Page {
+  // Numbers: bytes * 2, + 1 to fetch. Of both, the one who reads it writes 0.
+  alignas(64) std::atomic<std::uint64_t> asked{0};
+  alignas(64) std::atomic<bool> done{false};
+  alignas(4096) std::byte payload[kRoom];
+};
+
+Relay::Relay(std::function<void(std::span<std::byte>)> make,
+             std::function<void(std::span<const std::byte>)> read)
+    : make_(std::move(make)), read_(std::move(read)) {
+  page_ = static_cast<Page*>(map_shared(sizeof(Page)));  // zero-filled, which is what the two atomics begin with
+  children_.fork([this] { serve(); });
+}
+
+Relay::~Relay() { ::munmap(page_, sizeof(Page)); }
+
+void Relay::serve() {
+  std::vector<std::byte> mine;
+  serve_while_spinning([&] {
+    const std::uint64_t number = page_->asked.load(std::memory_order_acquire);
+    if (number == 0) return false;
+    const std::size_t bytes = number / 2;
+    if (number % 2 == 0) {
+      read_({page_->payload, bytes});
+    } else {
+      if (mine.size() != bytes) make_((mine.assign(bytes, std::byte{}), mine));
+      std::memcpy(page_->payload, mine.data(), bytes);
+    }
+    page_->asked.store(0, std::memory_order_relaxed);
+    page_->done.store(true, std::memory_order_release);
+    return true;
+  });
+}
+
+void Relay::ask(std::uint64_t number) {
+  page_->asked.store(number, std::memory_order_release);
+  while (!page_->done.load(std::memory_order_acquire)) pause_cpu();
+  page_->done.store(false, std::memory_order_relaxed);
+}
+
+void Relay::send(std::span<const std::byte> from) {
+  std::memcpy(page_->payload, from.data(), from.size());
+  ask(from.size() * 2);
+}
+
+void Relay::fetch(std::span<std::byte> to) {
+  ask(to.size() * 2 + 1);
+  std::memcpy(to.data(), page_->payload, to.size());
 }
 
 }  // namespace twinpool::bench::peers

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -76,6 +77,30 @@ class RingPair {
 
  private:
   struct Page;
+  Page* page_ = nullptr;
+  Children children_;
+};
+
+/// Shared memory and one peer process, which spins and sleeps as RingPair's: the fewest copies that a payload takes
+/// between two who each keep their own.
+class Relay {
+ public:
+  static constexpr std::size_t kRoom = std::size_t{64} << 20;
+  /// `make(bytes)` fills what the peer gives, `read` looks at what it is given.
+  Relay(std::function<void(std::span<std::byte>)> make, std::function<void(std::span<const std::byte>)> read);
+  ~Relay();
+  /// Copies `from` into shared memory and has the peer read it there.
+  void send(std::span<const std::byte> from);
+  /// Has the peer copy what it has made into shared memory, and copies that into `to`.
+  void fetch(std::span<std::byte> to);
+
+ private:
+  struct Page;
+  void serve();
+  void ask(std::uint64_t number);
+
+  std::function<void(std::span<std::byte>)> make_;
+  std::function<void(std::span<const std::byte>)> read_;
   Page* page_ = nullptr;
   Children children_;
 };

@@ -76,6 +76,29 @@ void add_memcpy(std::vector<Peer>& peers) {
   peers.push_back(std::move(peer));
 }
 
+void add_relay(std::vector<Peer>& peers) {
+  const auto relay = std::make_shared<Relay>(fill_pages, require_pages);
+  Peer peer{.name = "bare copies", .kind = Kind::kLimit,
+            .note = "one peer process that spins; into shared memory, and for fetch out of it again"};
+  peer.send = [relay](std::size_t bytes, std::size_t rounds) {
+    std::vector<std::byte> payload(bytes);
+    fill_pages(payload);
+    const auto begin = SteadyClock::now();
+    for (std::size_t i = 0; i < rounds; ++i) relay->send(payload);
+    return seconds_since(begin);
+  };
+  peer.fetch = [relay](std::size_t bytes, std::size_t rounds) {
+    std::vector<std::byte> to(bytes, std::byte{1});
+    const auto begin = SteadyClock::now();
+    for (std::size_t i = 0; i < rounds; ++i) {
+      relay->fetch(to);
+      require_pages(to);
+    }
+    return seconds_since(begin);
+  };
+  peers.push_back(std::move(peer));
+}
+
 void add_python(std::vector<Peer>& peers, int workers, const std::string& script, const std::string& which,
                 const std::string& name) {
   const auto pool = std::make_shared<PythonPool>(script, which, workers);
@@ -110,6 +133,7 @@ void add_process_peers(std::vector<Peer>& peers, int workers, const std::string&
                .most_window = RingPair::kRoom},
               std::make_shared<RingPair>());
   add_memcpy(peers);
+  add_relay(peers);
   // The last: a process forked later would hold Python's pipes open.
   if (!python.empty()) {
     add_python(peers, workers, python, "executor", "Python ProcessPoolExecutor");
