@@ -104,8 +104,7 @@ void Endings::forget(SlotRef ref) noexcept {
 
 bool Endings::end_waiting(SlotRef ref, SlotWord word, SlotState state) {
   Slot& slot = segment_.slot(ref_index(ref));
-  if (slot.submitted_ns != 0)
-    slot.settled_ns = now_ns();
+  if (slot.has(kSampled)) slot.settled_ns = now_ns();
   // Fails when a worker claims it, or when somebody begins to wait for it: the caller looks again.
   if (!slot.word.compare_exchange_strong(word.bits, word.with(state).bits, std::memory_order_seq_cst)) return false;
   tell_settled(segment_, ref_index(ref), word, owner_bell_.get());

@@ -219,17 +219,24 @@ void ProcessPool::Owner::fill(const Call& call, std::size_t bytes, Place& place,
   slot.type = call.type;
   slot.sequence = call.sequence;
   slot.arguments_bytes = bytes;
-  slot.arguments_offset = arguments.empty() ? kInline : arguments.offset;
-  slot.result_offset = result.empty() ? kInline : result.offset;
-  slot.result_capacity = result.bytes;
-  slot.submitted_ns = takes_times() ? now_ns() : 0;
-  if (slot.submitted_ns != 0) {
+  std::uint32_t control = 0;
+  if (!arguments.empty()) {
+    control |= kArgumentsApart;
+    slot.arguments_offset = arguments.offset;
+  }
+  if (!result.empty()) {
+    control |= kResultApart;
+    slot.result_offset = result.offset;
+    slot.result_capacity = result.bytes;
+  }
+  if (takes_times()) {
+    control |= kSampled;
+    slot.submitted_ns = now_ns();
     slot.started_ns = slot.settled_ns = 0;  // it may settle without having run
     functions_->prepare(call.sequence);
   }
-  slot.control = 0;
   if (const auto terms = terms_of(options)) {
-    slot.control = terms->last_attempt > 1 ? kTimesStart | kMayRetry : kTimesStart;
+    control |= terms->last_attempt > 1 ? kTimesStart | kMayRetry : kTimesStart;
     slot.started_ns = slot.settled_ns = 0;
     slot.attempt = 1;
     slot.last_attempt = static_cast<std::uint32_t>(terms->last_attempt);
@@ -239,6 +246,7 @@ void ProcessPool::Owner::fill(const Call& call, std::size_t bytes, Place& place,
                               options != nullptr && options->stop.stop_possible());
     }
   }
+  slot.control.store(control, std::memory_order_relaxed);
   Writer writer(arguments.empty() ? std::span<std::byte>(slot.arguments, bytes)
                                   : segment_->payload().subspan(arguments.offset, bytes));
   call.encode(call.references, writer);

@@ -31,13 +31,13 @@ void note_loss(const WorkerRecord& record, Slot& slot, int pid, int status) {
   slot.lost_status = status;
   slot.lost_was_running = 1;
   keep_trace(record.fault, slot);
-  if (slot.submitted_ns != 0 || (slot.control & kTimesStart) != 0) {
+  if (slot.has(kSampled | kTimesStart)) {
     slot.settled_ns = now_ns();
   }
 }
 
 [[nodiscard]] bool may_run_again(const Slot& slot, SlotWord word) {
-  return word.ending() == Ending::kNone && (slot.control & kMayRetry) != 0 && slot.attempt < slot.last_attempt;
+  return word.ending() == Ending::kNone && slot.has(kMayRetry) && slot.attempt < slot.last_attempt;
 }
 
 /// Gives: its word before that; none when the task is not that worker's any more.

@@ -110,6 +110,8 @@ using SlotRef = std::uint64_t;
 
 inline constexpr std::size_t kInlineArguments = 128;
 inline constexpr std::size_t kInlineResult = 192;
+/// A result of at most so many bytes lies beside the slot's word; no line but the first moves for it.
+inline constexpr std::size_t kSmallResult = 8;
 
 /// Where a lost task's worker was, in place of its result. Addresses are those of every fork of the program.
 struct LostTrace {
@@ -126,6 +128,9 @@ static_assert(sizeof(LostTrace) <= kInlineResult);
 enum SlotControl : std::uint32_t {
   kTimesStart = 1,  ///< started_ns is written whether or not the task is sampled
   kMayRetry = 2,    ///< attempt and last_attempt
+  kSampled = 4,     ///< submitted_ns, started_ns and settled_ns
+  kArgumentsApart = 8,  ///< arguments_offset: they are too large for the slot
+  kResultApart = 16,    ///< result_offset and result_capacity: there is memory for a result that is
 };
 
 /// One task. Arguments and result never overlay each other: a task that is run again needs its original
@@ -136,17 +141,17 @@ struct alignas(64) Slot {
   std::atomic<std::uint64_t> word;
   const TaskType* type;  ///< the same address in every fork of the program; the owner never follows it
   std::uint64_t arguments_bytes;
-  std::uint64_t arguments_offset;  ///< into the payload; kInline: in this slot
-  std::int64_t submitted_ns;       ///< 0: this task is not sampled
-  // The owner writes it before kQueued, and again before it answers kNeedsMemory.
-  std::uint64_t result_offset;  ///< memory for a result that is too large for this slot; kInline: none
-  std::uint32_t sequence;       ///< the function's number in the registry
-  std::uint32_t control;        ///< SlotControl bits
-  // Written by the claiming worker, in the line that it owns by then: a task without a result touches no
-  // other.
+  std::uint32_t sequence;  ///< the function's number in the registry
+  // SlotControl bits. The owner writes them before kQueued, and again before it answers kNeedsMemory, when others may
+  // look.
+  std::atomic<std::uint32_t> control;
+  // Written by the claiming worker, in the line that it owns by then.
   std::uint64_t result_bytes;
-
-  alignas(64) std::byte arguments[kInlineArguments];
+  alignas(8) std::byte small_result[kSmallResult];
+  // Their first 16 bytes are in line 0: a task with small arguments and a small result uses no other.
+  alignas(16) std::byte arguments[kInlineArguments];
+  std::uint64_t arguments_offset;  ///< into the payload
+  std::uint64_t result_offset;     ///< written with result_capacity
 
   // Written by the claiming worker while kRunning, or by the recovery instead of it.
   alignas(64) std::atomic<std::int64_t> started_ns;  ///< of sampled and of limited tasks only
@@ -160,9 +165,19 @@ struct alignas(64) Slot {
   std::atomic<std::uint64_t> order;  ///< rises with each push, in pools with more than one ring
   std::uint32_t attempt;          ///< which run it is, from 1
   std::uint32_t last_attempt;     ///< a worker that is lost in this one is not followed by another
+  std::int64_t submitted_ns;      ///< of sampled tasks only
   alignas(64) std::byte result[kInlineResult];
+
+  [[nodiscard]] bool has(std::uint32_t bits) const {
+    return (control.load(std::memory_order_relaxed) & bits) != 0;
+  }
+  /// Requires: `bytes` is at most kInlineResult.
+  [[nodiscard]] std::byte* room_for(std::uint64_t bytes) { return bytes <= kSmallResult ? small_result : result; }
+  [[nodiscard]] const std::byte* room_for(std::uint64_t bytes) const {
+    return bytes <= kSmallResult ? small_result : result;
+  }
 };
-inline constexpr std::uint64_t kInline = UINT64_MAX;
+static_assert(offsetof(Slot, arguments) == 48 && offsetof(Slot, started_ns) == 192);
 static_assert(sizeof(Slot) == 64 + 128 + 64 + 192);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free &&
               std::atomic<std::uint32_t>::is_always_lock_free);

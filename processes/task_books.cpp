@@ -149,6 +149,7 @@ void TaskBooks::attach_result_memory(std::uint32_t index) {
     extents_.release(std::exchange(record->result_, *extent));
     slot.result_offset = extent->offset;
     slot.result_capacity = extent->bytes;
+    slot.control.fetch_or(kResultApart, std::memory_order_relaxed);
     while (word.state() == SlotState::kNeedsMemory &&
            !slot.word.compare_exchange_weak(word.bits, word.with(SlotState::kRunning).bits,
                                             std::memory_order_acq_rel)) {

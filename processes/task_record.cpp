@@ -44,7 +44,7 @@ std::span<const std::byte> TaskRecord::result_in_slot(SlotState state) const {
   }
   if (state != SlotState::kDone && state != SlotState::kThrew) return {};
   const std::uint64_t bytes = slot.result_bytes;  // read once, and not trusted: a worker wrote it
-  if (bytes <= kInlineResult) return {slot.result, bytes};
+  if (bytes <= kInlineResult) return {slot.room_for(bytes), bytes};
   if (bytes <= result_.bytes) return books_.segment_.payload().subspan(result_.offset, bytes);
   return {};
 }
@@ -65,7 +65,7 @@ WorkerLoss TaskRecord::loss_in_slot() const {
     loss.attempts = terms_.attempts;
     loss.quarantined = attempt_ >= terms_.last_attempt && attempt_ < terms_.attempts;
   }
-  if (slot.submitted_ns != 0 || special_) {
+  if (slot.has(kSampled) || special_) {
     // Each read once: a worker that scribbles may leave anything here, and may change it meanwhile.
     const std::int64_t started = slot.started_ns.load(std::memory_order_relaxed);
     const std::int64_t settled = slot.settled_ns;
@@ -78,7 +78,7 @@ TaskRecord::View TaskRecord::view_slot() const {
   const Slot& slot = books_.segment_.slot(index_);
   const SlotWord now = word();
   View view{.state = now.state(), .ending = now.ending(), .result = {}, .loss = {}, .timing = {}};
-  if (slot.submitted_ns != 0) view.timing = {slot.submitted_ns, slot.started_ns, slot.settled_ns};
+  if (slot.has(kSampled)) view.timing = {slot.submitted_ns, slot.started_ns, slot.settled_ns};
   view.result = result_in_slot(view.state);
   if (view.state == SlotState::kLost) view.loss = loss_in_slot();
   return view;
@@ -177,7 +177,7 @@ std::optional<TaskTiming> TaskRecord::timing() const noexcept {
   TaskTiming times{};
   if ((mark_.load(std::memory_order_acquire) & (kHarvesting | kHarvested)) == 0) {
     const Slot& slot = books_.segment_.slot(index_);
-    if (slot.submitted_ns != 0) times = {slot.submitted_ns, slot.started_ns, slot.settled_ns};
+    if (slot.has(kSampled)) times = {slot.submitted_ns, slot.started_ns, slot.settled_ns};
   }
   if ((mark_.load(std::memory_order_acquire) & (kHarvesting | kHarvested)) != 0) {
     while ((mark_.load(std::memory_order_acquire) & kHarvested) == 0) ::sched_yield();

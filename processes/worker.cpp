@@ -32,8 +32,8 @@ class SlotSink final : public ResultSink {
 
   std::span<std::byte> reserve(std::size_t bytes) override {
     slot_.result_bytes = bytes;
-    if (bytes <= kInlineResult) return {slot_.result, bytes};
-    if (slot_.result_offset == kInline || slot_.result_capacity < bytes) ask_for_memory();
+    if (bytes <= kInlineResult) return {slot_.room_for(bytes), bytes};
+    if (!slot_.has(kResultApart) || slot_.result_capacity < bytes) ask_for_memory();
     return segment_.payload().subspan(slot_.result_offset, bytes);
   }
 
@@ -62,7 +62,7 @@ class SlotSink final : public ResultSink {
 };
 
 std::span<const std::byte> arguments_of(const Segment& segment, const Slot& slot) {
-  if (slot.arguments_offset == kInline) return {slot.arguments, slot.arguments_bytes};
+  if (!slot.has(kArgumentsApart)) return {slot.arguments, slot.arguments_bytes};
   return segment.payload().subspan(slot.arguments_offset, slot.arguments_bytes);
 }
 
@@ -300,8 +300,9 @@ void run_claimed(const Segment& segment, const WorkerContext& context, std::uint
   Slot& slot = segment.slot(index);
   WorkerRecord& record = segment.worker(context.index);
   const std::uint32_t generation = SlotWord{slot.word.load(std::memory_order_relaxed)}.generation();
-  Times times{.submitted = slot.submitted_ns};
-  if (times.submitted != 0 || (slot.control & kTimesStart) != 0)
+  Times times;
+  if (slot.has(kSampled)) times.submitted = slot.submitted_ns;
+  if (slot.has(kSampled | kTimesStart))
     slot.started_ns.store(times.started = now_ns(), std::memory_order_release);
   context.line.begin(slot, times.started);
   const bool takes_token = slot.type->takes_stop_token;

@@ -39,7 +39,7 @@ class InlineSink final : public ResultSink {
   explicit InlineSink(Slot& slot) : slot_(slot) {}
   std::span<std::byte> reserve(std::size_t bytes) override {
     slot_.result_bytes = bytes;
-    return {slot_.result, bytes};
+    return {slot_.room_for(bytes), bytes};
   }
 
  private:

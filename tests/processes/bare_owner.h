@@ -82,9 +82,8 @@ class BareOwner {
     Slot& slot = segment().slot(index);
     slot.type = call.type;
     slot.arguments_bytes = bytes;
-    slot.arguments_offset = arguments.empty() ? kInline : arguments.offset;
-    slot.result_offset = kInline;
-    slot.result_capacity = 0;
+    slot.control.store(arguments.empty() ? kSampled : kSampled | kArgumentsApart, std::memory_order_relaxed);
+    slot.arguments_offset = arguments.offset;
     slot.submitted_ns = Clock::now().time_since_epoch().count();
     Writer writer(arguments.empty() ? std::span<std::byte>(slot.arguments, bytes)
                                     : segment().payload().subspan(arguments.offset, bytes));
