@@ -96,9 +96,11 @@ TEST(ProcessTree, ListsChildrenAndGrandchildrenRootFirst) {
       mmap(nullptr, sizeof(pid_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   ASSERT_NE(grandchild, MAP_FAILED);
   Child child([&] {
+    const pid_t parent = getpid();
     const pid_t pid = fork();
     if (pid == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (getppid() != parent) _exit(0);  // it has died before it could send the signal
       for (;;) pause();
     }
     *grandchild = pid;
