@@ -276,11 +276,7 @@ std::string compare_with_expectation(const CellResult& cell, CellFinding finding
   if (finding == CellFinding::kSame) return answer(expected == Expected::kNoDifference);
   if (finding != CellFinding::kNoDifference) return "";
   if (expected == Expected::kNoDifference) return answer(true);
-  const Judgement judgement = judge(ratios, declared);
-  if (judgement.verdict == Verdict::kSame) return answer(false);
-  return judgement.more_pairs
-             ? fmt::format("about {} trials would settle it", ratios.size() + *judgement.more_pairs)
-             : std::string();
+  return judge(ratios, declared).verdict == Verdict::kSame ? answer(false) : "not resolved";
 }
 
 void collect_problems(CellResult& cell) {
