@@ -278,7 +278,7 @@ std::function<int()> set_up(CLI::App& app) {
       ->type_name("N[,N|..N]");
   app.add_option("-n,--tasks", options.tasks, "Tasks of one round (as many as fit into its length)")
       ->type_name("N");
-  app.add_option("-d,--duration", options.duration, "Length of one round of the slower backend (150ms)")
+  app.add_option("-d,--duration", options.duration, "Length of one round of the slower backend (50ms)")
       ->type_name("T");
   app.add_option("--window", options.window, "Unfinished tasks at a time (64, fewer where payloads are huge)")
       ->type_name("N");
@@ -292,7 +292,7 @@ std::function<int()> set_up(CLI::App& app) {
   app.add_option("--stealing", options.stealing, "Whether idle workers take from the queues of others (on)")
       ->type_name("on|off");
   app.add_option("-r,--trials", options.trials,
-                 "Fresh processes of each backend in each cell (10; 6 give an interval)")
+                 "Fresh processes of each backend in each cell (30, in an open loop 10; 6 give an interval)")
       ->type_name("N");
   app.add_option("--json", flags->json, "Write every sample to this file; - is standard output")
       ->type_name("FILE");
@@ -357,7 +357,7 @@ constinit const Command kBenchCommand{
         "  twinpool bench --load ./libmine.so --workload mine   one of your own\n"
         "  twinpool bench --workload noop echo --workers 1..4   two workloads, four sizes of pool\n"
         "  twinpool bench --workload sort --strategy round-robin --stealing off\n"
-        "  twinpool bench --workload echo --payload 1MiB --trials 20 --json echo.json\n"
+        "  twinpool bench --workload echo --payload 1MiB --trials 60 --json echo.json\n"
         "  twinpool bench --out bench.md --out bench.google.json --baseline base.json --fail-if "
         "'ratio<-10%'\n"
         "  twinpool bench --precision 3% --max-time 10m         as many pairs as that takes, if it can be "

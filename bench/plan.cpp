@@ -325,6 +325,7 @@ Plan make_plan(const BenchOptions& options, const MachineRoom& room) {
     for (const OpenLoad& load : read_loads(variant)) loads.push_back(load);
   }
   choose_round_length(plan, options.duration, loads);
+  if (options.trials.empty() && !loads.empty()) plan.trials = kOpenLoopTrials;
   std::set<std::string> known;  // a sweep of what means nothing to a workload makes one cell again and again
   for (const Workload* workload : chosen) {
     for (const BenchOptions& variant : variants) {

@@ -48,12 +48,15 @@ struct BenchOptions {
   std::vector<std::string> sweeps = {};  ///< each "NAME=FIRST..LAST"
 };
 
-inline constexpr int kDefaultTrials = 10;
+/// Many short rounds rather than few long ones: fresh processes differ more than the parts of a round. See
+/// STATISTICS.md.
+inline constexpr int kDefaultTrials = 30;
+inline constexpr int kOpenLoopTrials = 10;  ///< whose rounds are ten times as long
 inline constexpr int kMostTrials = 10'000;
 inline constexpr std::uint64_t kDefaultWindow = 64;
 inline constexpr std::uint64_t kMostTasks = 1'000'000'000;
 inline constexpr std::uint64_t kDefaultSeed = 42;
-inline constexpr std::chrono::milliseconds kRoundLength{150};
+inline constexpr std::chrono::milliseconds kRoundLength{50};
 inline constexpr std::chrono::seconds kLongestRound{600};
 
 /// workload x parameters: what one line of the table is about.

@@ -140,19 +140,19 @@ TEST(PlanReport, SaysCellsPairsAndTime) {
   EXPECT_THAT(print_plan(make_plan({.workloads = {"noop"}, .tasks = "5"}, kRoom)),
               HasSubstr("not known beforehand"));
   EXPECT_THAT(print_plan(make_plan({.workloads = {"noop"}, .precision = "3%"}, kRoom)),
-              HasSubstr("10 to 100 pairs"));
+              HasSubstr("30 to 300 pairs"));
   EXPECT_THAT(print_plan(make_plan({.workloads = {"noop"}, .max_time = "5s"}, kRoom)),
               HasSubstr("--max-time ends it after 5 s"));
 }
 
 TEST(PlanReport, EstimatesMoreTimeForMoreWork) {
   const auto time = [](const BenchOptions& options) { return *estimate_time(make_plan(options, kRoom)); };
-  const TimeEstimate ten = time({.workloads = {"noop"}});
+  const TimeEstimate ten = time({.workloads = {"noop"}, .trials = "10"});
   EXPECT_EQ(ten.least_s, ten.most_s);
   EXPECT_GT(time({.workloads = {"noop"}, .trials = "20"}).least_s, ten.least_s);
-  EXPECT_GT(time({.workloads = {"noop", "echo"}}).least_s, ten.least_s);
-  EXPECT_GT(time({.workloads = {"noop"}, .duration = "1s"}).least_s, ten.least_s);
-  EXPECT_GT(time({.workloads = {"noop"}, .precision = "1%"}).most_s, ten.most_s);
+  EXPECT_GT(time({.workloads = {"noop", "echo"}, .trials = "10"}).least_s, ten.least_s);
+  EXPECT_GT(time({.workloads = {"noop"}, .duration = "1s", .trials = "10"}).least_s, ten.least_s);
+  EXPECT_GT(time({.workloads = {"noop"}, .trials = "10", .precision = "1%"}).most_s, ten.most_s);
   EXPECT_EQ(time({.max_time = "5s"}).most_s, 5);
   EXPECT_FALSE(estimate_time(make_plan({.workloads = {"noop"}, .tasks = "5"}, kRoom)));
 }

@@ -33,7 +33,8 @@ TEST(Plan, WithoutFlagsRunsAllWorkloadsOnBothTwinsWithOneWorkerAUsableCpu) {
     EXPECT_EQ(cell.workers, 2);
     EXPECT_EQ(cell.window, kDefaultWindow);
   }
-  EXPECT_EQ(plan.trials, 10);
+  EXPECT_EQ(plan.trials, kDefaultTrials);
+  EXPECT_EQ(plan.round_length, kRoundLength);
   EXPECT_FALSE(plan.tasks.has_value());
 }
 
@@ -73,6 +74,7 @@ TEST(Plan, MakesAnOpenLoopOfEachRateOnce) {
   EXPECT_EQ(plan.cells[1].open, (OpenLoad{.percent = 70, .arrivals = Arrivals::kPoisson}));
   EXPECT_EQ(plan.cells[1].window, kDefaultOpenWindow);
   EXPECT_EQ(plan.round_length, kOpenRoundLength);
+  EXPECT_EQ(plan.trials, kOpenLoopTrials);
   EXPECT_FALSE(make_plan({.workloads = {"noop"}}, kRoom).cells[0].open.has_value());
 }
 
