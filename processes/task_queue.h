@@ -48,6 +48,14 @@ inline constexpr int kSharedQueue = 0;
   return word.generation() == ref_generation(ref) && word.state() == SlotState::kQueued;
 }
 
+/// Whether the worker at `place` has a task in its hands. A hint.
+[[nodiscard]] inline bool is_busy(const Segment& segment, int place) {
+  const SlotRef intent = segment.worker(place).intent.load(std::memory_order_acquire);
+  if (intent == 0 || ref_index(intent) >= segment.slot_count()) return false;
+  const SlotWord word{segment.slot(ref_index(intent)).word.load(std::memory_order_acquire)};
+  return word.generation() == ref_generation(intent) && word.in_hands() && word.worker() == place;
+}
+
 /// Advances the head over entries at the front whose tasks no longer wait. Gives: the front entry; 0 when the
 /// ring is empty then.
 inline SlotRef front_of(const Segment& segment, const Ring& ring) {

@@ -53,12 +53,7 @@ WorkerLoad WaitingTasks::load_of(int seat) const {
   load.queued = queued(seat);
   for (const int place : {seat, seat + segment_.seat_count()}) {
     const WorkerRecord& record = segment_.worker(place);
-    const SlotRef intent = record.intent.load(std::memory_order_acquire);
-    if (intent != 0 && ref_index(intent) < segment_.slot_count()) {
-      const SlotWord word{segment_.slot(ref_index(intent)).word.load(std::memory_order_acquire)};
-      load.busy = load.busy || (word.generation() == ref_generation(intent) && word.in_hands() &&
-                                word.worker() == place);
-    }
+    load.busy = load.busy || is_busy(segment_, place);
     // Not trusted: kept where sums of it are no overflow.
     constexpr std::uint64_t kMost = std::uint64_t{1} << 60;
     const std::uint64_t spent = std::min(record.busy_ns.load(std::memory_order_relaxed), kMost);

@@ -210,10 +210,7 @@ bool another_runs(const Segment& segment, int me, int cpu) {
   for (int place = 0; place < segment.place_count(); ++place) {
     const WorkerRecord& record = segment.worker(place);
     if (place == me || (cpu >= 0 && static_cast<int>(record.cpu.load(std::memory_order_relaxed)) - 1 != cpu)) continue;
-    const SlotRef intent = record.intent.load(std::memory_order_relaxed);
-    if (intent == 0 || ref_index(intent) >= segment.slot_count()) continue;
-    const SlotWord word{segment.slot(ref_index(intent)).word.load(std::memory_order_relaxed)};
-    if (word.generation() == ref_generation(intent) && word.in_hands()) return true;
+    if (is_busy(segment, place)) return true;
   }
   return false;
 }

@@ -98,11 +98,11 @@ class PoolCore {
   void tell_drained() noexcept;
   /// A task was published that no free worker may see to: a dynamic pool may grow.
   void task_waits() noexcept {
-    if (dynamic_.load(std::memory_order_relaxed) && !parking_.somebody_free()) grow();
+    if (dynamic() && !parking_.somebody_free()) grow();
   }
   /// When a worker that goes to sleep now has slept long enough to leave; none: never.
   [[nodiscard]] std::optional<Clock::time_point> idle_deadline() const {
-    if (!dynamic_.load(std::memory_order_relaxed)) return std::nullopt;
+    if (!dynamic()) return std::nullopt;
     return Clock::now() + options_.idle_timeout;
   }
   [[nodiscard]] bool dynamic() const noexcept { return dynamic_.load(std::memory_order_relaxed); }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include <deque>
 #include <numeric>
 #include <string>
-#include <deque>
 #include <vector>
 
 #include "tests/conformance/gate.h"
