@@ -259,10 +259,11 @@ std::string find_imbalance(const DrillRun& run) {
   return "";
 }
 
-bool wait_for_end(Trial& trial) {
+bool wait_for_end(Trial& trial, const std::function<void()>& meanwhile) {
   Standstill standstill(trial);
   while (!trial.wait_until(Clock::now() + kLookPeriod)) {
     if (standstill.look()) return true;
+    if (meanwhile) meanwhile();
   }
   return false;
 }

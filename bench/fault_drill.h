@@ -126,7 +126,7 @@ struct DrillOptions {
   double rate_tasks_per_s = 0;             ///< of an open loop for single faults; 0: a closed one
   std::chrono::nanoseconds run_limit{0};   ///< of every task (C7); 0: none
   std::string program = "/proc/self/exe";  ///< must know the trial kinds kFaultTrial and kRateTrial
-  ChromeTrace* trace = nullptr;            ///< gets one more trial of each fault and twin, which counts nowhere
+  ChromeTrace* trace = nullptr;  ///< gets one more trial of each fault and twin, which counts nowhere
 };
 /// Tasks kept unsettled for each worker.
 inline constexpr std::uint64_t kWindowPerWorker = 4;
@@ -143,7 +143,8 @@ struct DrillResults {
 /// Runs one fresh process for each fault, twin and repeat; twins alternate (A B, B A, ...).
 ///
 /// Takes:   `progress`, called after every run with the runs so far and how many there will be.
-/// Gives:   all runs, none where a fault does not apply to a twin; fewer when an Interrupt that lives meanwhile
+/// Gives:   all runs, none where a fault does not apply to a twin; fewer when an Interrupt that lives
+/// meanwhile
 ///          got a signal.
 /// Errors:  DrillFailure when a pool cannot be started, std::system_error when no process can.
 /// Threads: as for Trial: this program has one thread.
@@ -154,9 +155,9 @@ DrillResults run_drills(
 /// Faults of `options` in the twins that they apply to.
 [[nodiscard]] std::size_t count_pairs(const DrillOptions& options);
 
-/// Waits for a trial's end, and kills one whose process has been standing still (SIGSTOP) for kStandstillLimit.
-/// Gives: whether it had to.
-bool wait_for_end(Trial& trial);
+/// Waits for a trial's end, and kills one whose process has been standing still (SIGSTOP) for
+/// kStandstillLimit. Takes: `meanwhile`, which is called about every 50 ms. Gives: whether it had to kill it.
+bool wait_for_end(Trial& trial, const std::function<void()>& meanwhile = {});
 /// Errors: DrillFailure when the trial could not do its work: it ended before anything could go wrong.
 void check_began(const nlohmann::json& result, const TrialEnd& end, bool fired);
 /// Reads off the counter page, which outlives the trial.

@@ -122,11 +122,24 @@ class DrillProgress {
     print(run.fault, run.backend, run.skipped.empty() ? name_of(judge(run)) : "skipped", done, total);
   }
   void show(const RateRun& run, std::size_t done, std::size_t total) {
-    const std::string what = run.every == 0 ? "no faults" : fmt::format("{} faults", run.fired);
-    print(run.fault, run.backend, fmt::format("{}, {} tasks delivered", what, run.delivered), done, total);
+    print(run.fault, run.backend, fmt::format("{}, {} tasks delivered", faults_of(run), run.delivered), done,
+          total);
+  }
+  /// One that is not over. On a terminal only: elsewhere a line would stay.
+  void show_live(const RateRun& run, std::size_t done, std::size_t total) {
+    if (!redrawn_) return;
+    const double rate = run.elapsed_s > 0 ? run.throughput_tasks_per_s() : 0;
+    print(run.fault, run.backend,
+          fmt::format("{:.1f} of {:.1f} s, {}, {}", std::min(run.elapsed_s, run.duration_s), run.duration_s,
+                      faults_of(run), print_rate(rate)),
+          done, total);
   }
 
  private:
+  static std::string faults_of(const RateRun& run) {
+    return run.every == 0 ? "no faults" : fmt::format("{} fault{}", run.fired, run.fired == 1 ? "" : "s");
+  }
+
   void print(int fault, Backend backend, std::string_view what, std::size_t done, std::size_t total) {
     if (!wanted_) return;
     const std::string line = fmt::format("[{:>{}}/{}] {} in {}: {}", done, std::to_string(total).size(),
@@ -257,7 +270,10 @@ int run_faults(const FaultsFlags& flags) {
     const auto show = [&](const auto& run, std::size_t done, std::size_t total) {
       progress.show(run, done, total);
     };
-    results = options.every == 0 ? run_drills(options, show) : run_rates(options, show);
+    const auto show_live = [&](const RateRun& run, std::size_t done, std::size_t total) {
+      progress.show_live(run, done, total);
+    };
+    results = options.every == 0 ? run_drills(options, show) : run_rates(options, show, show_live);
   } catch (const DrillFailure& failure) {
     throw CommandError(failure.unfit ? kExitUnfit : kExitInternal, failure.what());
   }

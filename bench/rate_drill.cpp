@@ -9,16 +9,20 @@
 namespace twinpool::bench {
 namespace {
 
-RateRun observe(const RateSpec& spec, int repeat, Trial& trial, bool stood_still) {
+RateRun make_run(const RateSpec& spec, int repeat) {
   RateRun run;
-  run.stood_still = stood_still;
-  run.end = trial.finish();
   run.backend = spec.backend;
   run.fault = spec.fault;
   run.repeat = repeat;
   run.workers = spec.workers;
   run.every = spec.every;
   run.duration_s = run.elapsed_s = std::chrono::duration<double>(spec.duration).count();
+  return run;
+}
+
+RateRun observe(RateRun run, Trial& trial, bool stood_still) {
+  run.stood_still = stood_still;
+  run.end = trial.finish();
   run.cpu_s = run.end.user_s + run.end.system_s;
   const nlohmann::json result = trial.result();
   if (result.is_object() && result.contains("skipped")) {
@@ -48,15 +52,25 @@ RateRun observe(const RateSpec& spec, int repeat, Trial& trial, bool stood_still
 }
 
 /// Gives: nothing when the user interrupted.
-std::optional<RateRun> run_one(const DrillOptions& options, RateSpec spec, int repeat, bool strikes) {
+std::optional<RateRun> run_one(const DrillOptions& options, RateSpec spec, int repeat, bool strikes,
+                               const std::function<void(const RateRun&)>& live) {
   spec.every = strikes ? options.every : 0;
   spec.run_limit = options.run_limit;
   spec.seed = options.seed + static_cast<std::uint64_t>(repeat);
   Trial trial(kRateTrial.name, to_json(spec),
               {.limit = kTrialOverhead + spec.duration, .program = options.program});
-  const bool stood_still = wait_for_end(trial);
+  const auto begin = Clock::now();
+  const RateRun blank = make_run(spec, repeat);
+  const bool stood_still = wait_for_end(trial, [&] {
+    if (!live) return;
+    RateRun run = blank;
+    static_cast<TaskCounts&>(run) = read_counts(trial.page());
+    run.fired = trial.page().fired;
+    run.elapsed_s = std::chrono::duration<double>(Clock::now() - begin).count();
+    live(run);
+  });
   if (trial.finish().how == TrialEnd::How::kInterrupted) return std::nullopt;
-  return observe(spec, repeat, trial, stood_still);
+  return observe(blank, trial, stood_still);
 }
 
 /// All trials to come, in their order.
@@ -89,13 +103,16 @@ std::vector<Step> plan_steps(const DrillOptions& options, std::uint64_t span) {
 }  // namespace
 
 DrillResults run_rates(const DrillOptions& options,
-                       const std::function<void(const RateRun&, std::size_t, std::size_t)>& progress) {
+                       const std::function<void(const RateRun&, std::size_t, std::size_t)>& progress,
+                       const std::function<void(const RateRun&, std::size_t, std::size_t)>& live) {
   DrillResults results;
   results.options = options;
   results.span = calibrate_span(kTaskTarget);
   const auto steps = plan_steps(options, results.span);
   for (const Step& step : steps) {
-    auto run = run_one(options, step.spec, step.repeat, step.strikes);
+    std::function<void(const RateRun&)> show;
+    if (live) show = [&](const RateRun& run) { live(run, results.rates.size(), steps.size()); };
+    auto run = run_one(options, step.spec, step.repeat, step.strikes, show);
     if (!run) {
       results.interrupted = true;
       return results;

@@ -9,12 +9,16 @@ namespace twinpool::bench {
 /// Runs, for each fault, twin and repeat, two fresh processes for `options.duration` each: one in which each
 /// `options.every`th task goes wrong, and one without faults; the order alternates.
 ///
-/// Takes:   `progress`, called after every run with how many are done and how many there will be.
+/// Takes:   `progress`, called after every run with how many are done and how many there will be; `live`,
+/// called
+///          again and again during each with what it has come to so far (its counts, `fired` and
+///          `elapsed_s`).
 /// Gives:   `rates`; fewer when an Interrupt that lives meanwhile got a signal.
 /// Errors:  as run_drills.
 DrillResults run_rates(
     const DrillOptions& options,
-    const std::function<void(const RateRun&, std::size_t done, std::size_t total)>& progress);
+    const std::function<void(const RateRun&, std::size_t done, std::size_t total)>& progress,
+    const std::function<void(const RateRun&, std::size_t done, std::size_t total)>& live = {});
 
 /// The runs of one fault in one twin.
 struct RateSummary {
