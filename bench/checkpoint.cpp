@@ -11,11 +11,11 @@ namespace twinpool::bench {
 
 // Fresh pages are zero, which is what a record begins as, and cost nothing until they are written.
 SharedCheckpoint::SharedCheckpoint(std::uint64_t tasks)
-    : bytes_(sizeof(Checkpoint) + alignof(TaskRecord) + tasks * sizeof(TaskRecord)),
+    : bytes_(sizeof(Checkpoint) + alignof(TaskOutcome) + tasks * sizeof(TaskOutcome)),
       head_(new (map_shared(bytes_)) Checkpoint),
-      records_(reinterpret_cast<TaskRecord*>(
+      records_(reinterpret_cast<TaskOutcome*>(
           reinterpret_cast<std::uintptr_t>(head_ + 1) +
-          (-reinterpret_cast<std::uintptr_t>(head_ + 1) % alignof(TaskRecord)))) {}
+          (-reinterpret_cast<std::uintptr_t>(head_ + 1) % alignof(TaskOutcome)))) {}
 
 SharedCheckpoint::~SharedCheckpoint() { munmap(head_, bytes_); }
 

@@ -9,7 +9,7 @@
 namespace twinpool::bench {
 
 /// What is kept of one task of an open loop whose program may die. Times by the steady clock.
-struct TaskRecord {
+struct TaskOutcome {
   std::int64_t due_ns = 0;
   std::int64_t submitted_ns = 0;
   std::int64_t settled_ns = 0;
@@ -49,12 +49,12 @@ class SharedCheckpoint {
   ~SharedCheckpoint();
 
   [[nodiscard]] Checkpoint& head() { return *head_; }
-  [[nodiscard]] TaskRecord& record(std::uint64_t number) { return records_[number]; }
+  [[nodiscard]] TaskOutcome& record(std::uint64_t number) { return records_[number]; }
 
  private:
   std::size_t bytes_;
   Checkpoint* head_;
-  TaskRecord* records_;
+  TaskOutcome* records_;
 };
 
 }  // namespace twinpool::bench

@@ -33,7 +33,7 @@ bool crash() {
   return true;
 }
 
-TaskRecord record_of(std::int64_t due_ns, std::int64_t late_ns, const TaskTiming& timing,
+TaskOutcome record_of(std::int64_t due_ns, std::int64_t late_ns, const TaskTiming& timing,
                      const Tally& tally) {
   return {.due_ns = due_ns,
           .submitted_ns = timing.submitted_ns,
@@ -52,7 +52,7 @@ struct Figures {
   std::int64_t last_ns = 0;           // when the last result had settled
   std::int64_t shortest_ns = kNever;  // time in the pool
 
-  void add(const TaskRecord& record, OpenSample& sample) {
+  void add(const TaskOutcome& record, OpenSample& sample) {
     const std::int64_t service_ns = record.settled_ns - record.submitted_ns;
     sample.service.record(service_ns);
     sample.latency.record(record.settled_ns - record.due_ns);
@@ -162,7 +162,7 @@ class Generator {
       ++sample_.cancelled;
       return true;
     }
-    const TaskRecord record = record_of(due.at_ns, due.late_ns, taken->timing, one);
+    const TaskOutcome record = record_of(due.at_ns, due.late_ns, taken->timing, one);
     if (checkpoint_ != nullptr) {
       const std::uint64_t number = checkpoint_->head().taken.load();
       checkpoint_->record(number) = record;
@@ -278,7 +278,7 @@ OpenResult sum_up(const OpenRound& round, SharedCheckpoint& checkpoint) {
   Figures figures;
   Tally tally;
   for (std::uint64_t i = 0; i < checkpoint.head().taken; ++i) {
-    const TaskRecord& record = checkpoint.record(i);
+    const TaskOutcome& record = checkpoint.record(i);
     figures.add(record, sample);
     tally.delivered += record.delivered;
     tally.lost += record.lost;

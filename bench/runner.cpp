@@ -393,8 +393,11 @@ class Runner {
   void trace(const Cell& cell, Backend backend, CellResult& result) {
     if (options_.trace == nullptr) return;
     const auto shared = SharedTrace::create(options_.trace->tasks_of_next());
-    RoundSpec spec =
-        make_round_spec(cell, backend, std::min<std::uint64_t>(result.tasks, shared.capacity()), flow_);
+    RoundSpec spec = make_round_spec(cell, backend, result.tasks, flow_);
+    if (cell.open)  // whole, so that its stalls and crashes are in it; what has no room is left out
+      open_up(spec, *cell.open, result.rate_tasks_per_s, plan_.seed);
+    else
+      spec.tasks = std::min<std::uint64_t>(result.tasks, shared.capacity());
     spec.trace = shared.path();
     Trial trial = begin_trial(kTraceTrial.name, spec);
     TrialTrace taken = watch_trial(trial, shared);
@@ -403,7 +406,8 @@ class Runner {
     taken.backend = backend;
     taken.left_out += result.tasks - spec.tasks;
     options_.trace->add(taken);
-    judge(trial, "traced", backend, result);
+    const bool may_crash = cell.open && cell.open->crash_every.count() > 0;
+    if (!may_crash || trial.finish().how != TrialEnd::How::kKilled) judge(trial, "traced", backend, result);
   }
 
   /// What a trial says that measures no rate: that it crashed, or a mistake of its tasks.

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -63,6 +64,37 @@ TEST_F(TraceCommand, ShowsEveryTaskOfARoundInBothTwins) {
   for (const json& cell : read_json("r.json")["cells"]) {
     for (const json& side : cell["backends"]) EXPECT_EQ(side["samples"].size(), 1u);
   }
+}
+
+TEST_F(TraceCommand, OfAnOpenLoopKeepsToItsSchedule) {
+  CommandRun run({"bench", "--workload", "noop", "--workers", "1", "--trials", "1", "--rate", "200",
+                  "--duration", "400ms", "--trace", path("t.json")});
+  ASSERT_EQ(run.code(), 0) << run.error();
+  const json trace = read_json("t.json");
+  expect_strict_trace(trace);
+  EXPECT_EQ(trace["otherData"]["tasks_shown"], 2 * 80);
+  std::map<int, std::vector<std::int64_t>> submissions;
+  for (const json& call : events_of(trace, "X", "submit")) submissions[call["pid"]].push_back(ns_of(call));
+  ASSERT_EQ(submissions.size(), 2u);
+  for (const auto& [process, times] : submissions) {
+    ASSERT_EQ(times.size(), 80u);
+    // A closed loop is through in a millisecond, the schedule takes 395.
+    EXPECT_GE(times.back() - times.front(), 200'000'000);
+  }
+}
+
+TEST_F(TraceCommand, OfAnOpenLoopWithCrashesShowsTheFirstLifeOfEachTwin) {
+  CommandRun run({"bench", "--workload", "noop", "--workers", "1", "--trials", "1", "--rate", "200",
+                  "--duration", "1s", "--crash-every", "250ms", "--trace", path("t.json"), "--json",
+                  path("r.json")});
+  ASSERT_EQ(run.code(), 0) << run.error() << run.out();
+  const json trace = read_json("t.json");
+  expect_strict_trace(trace);
+  std::map<std::string, int> crashes;
+  for (const json& crash : events_of(trace, "i", "crash")) ++crashes[crash["name"]];
+  EXPECT_EQ(crashes, (std::map<std::string, int>{{"the program was killed by SIGSEGV", 1},
+                                                 {"worker lost: SIGSEGV", 3}}));
+  EXPECT_EQ(events_of(trace, "i", "restart").size(), 3u);
 }
 
 TEST_F(TraceCommand, IsBoundedAndSaysWhatItLeftOut) {
