@@ -8,25 +8,35 @@
 
 namespace twinpool::bench {
 
+/// How fast tasks come in over a round: evenly, or ever faster from its begin to its end.
+struct RateCourse {
+  double begin_per_s = 1;  ///< above 0
+  double end_per_s = 1;    ///< not below it
+  double length_s = 0;     ///< of the rise; the rate stays at its end afterwards. 0 where there is no rise
+
+  /// When so many tasks were due: the inverse of the integral of the rate.
+  [[nodiscard]] double seconds_until(double tasks) const;
+};
+
 /// When each task of an open loop is meant to start. The same seed gives the same times everywhere, so both
 /// backends of a pair get one schedule.
 ///
-/// Source: exponential gaps by inversion make a Poisson process: Devroye 1986, "Non-Uniform Random Variate
-/// Generation", VI.1.
+/// Source: exponential gaps by inversion make a Poisson process, and one whose rate changes by the inverse of
+/// the
+///         integral of its rate: Devroye 1986, "Non-Uniform Random Variate Generation", VI.1.
 class ArrivalTimes {
  public:
-  /// Takes: a rate above 0, in tasks per second.
-  ArrivalTimes(Arrivals arrivals, double tasks_per_s, std::uint64_t seed);
+  ArrivalTimes(Arrivals arrivals, const RateCourse& course, std::uint64_t seed);
   /// Gives: nanoseconds from the begin of the schedule; never less than what it gave before. A fixed schedule
   /// begins at 0.
   [[nodiscard]] std::int64_t next();
 
  private:
   const Arrivals arrivals_;
-  const double gap_ns_;
+  const RateCourse course_;
   boost::random::mt19937_64 engine_;
   std::uint64_t given_ = 0;
-  double at_ns_ = 0;
+  double due_ = 0;  // of Poisson arrivals: the integral of the rate so far
 };
 
 }  // namespace twinpool::bench

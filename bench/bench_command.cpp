@@ -317,6 +317,9 @@ std::function<int()> set_up(CLI::App& app) {
   app.add_option("--rate", options.rates,
                  "Open loop: tasks come in at this rate, as 20k (per second), 500/ms, or 70% of the capacity")
       ->type_name("R[,R]");
+  app.add_option("--ramp", options.ramp,
+                 "Open loop whose rate rises during each round, and which rate is too much, as 10%..120%")
+      ->type_name("R..R");
   app.add_option("--arrivals", options.arrivals, "How they are spread: fixed or poisson (fixed)")
       ->type_name("NAME");
   app.add_option("--stall", options.stall,

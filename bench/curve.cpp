@@ -27,10 +27,15 @@ double x_of(SweepAxis axis, const Cell& cell) {
   return cell.open->percent > 0 ? cell.open->percent : cell.open->tasks_per_s;
 }
 
+/// A rate in the unit in which the load was asked for.
+std::string rate_text(const OpenLoad& load, double x) {
+  return load.percent > 0 ? fmt::format("{:.4g} %", x) : print_rate(x);
+}
+
 std::string value_of(SweepAxis axis, const Cell& cell) {
   if (axis == SweepAxis::kPayload) return print_size(static_cast<double>(cell.payload_bytes));
-  if (axis == SweepAxis::kRate && cell.open->percent <= 0) return print_rate(cell.open->tasks_per_s);
-  return fmt::format("{}{}", x_of(axis, cell), axis == SweepAxis::kRate ? " %" : "");
+  if (axis == SweepAxis::kRate) return rate_text(*cell.open, x_of(axis, cell));
+  return fmt::format("{}", x_of(axis, cell));
 }
 
 /// The cell's name but for the swept value: equal in all cells of one curve.
@@ -166,10 +171,71 @@ std::vector<Curve> curves_along(const BenchResults& results, const Sweep& sweep)
   return found;
 }
 
+/// One step of a ramp over all trials.
+struct SteppedLoad {
+  double offered_tasks_per_s = 0;
+  std::uint64_t offered = 0;
+  std::uint64_t done = 0;
+  LatencySpectrum latency;
+};
+
+std::vector<SteppedLoad> steps_of(const BackendResult& side) {
+  std::vector<SteppedLoad> steps;
+  for (const Sample& sample : side.samples) {
+    if (!sample.open) continue;
+    steps.resize(std::max(steps.size(), sample.open->ramp.size()));
+    for (std::size_t i = 0; i < sample.open->ramp.size(); ++i) {
+      const RampStep& one = sample.open->ramp[i];
+      steps[i].offered_tasks_per_s = one.offered_tasks_per_s;
+      steps[i].offered += one.offered;
+      steps[i].done += one.done;
+      steps[i].latency.merge(one.latency);
+    }
+  }
+  return steps;
+}
+
+Curve curve_of_ramp(const CellResult& cell, std::size_t at, const BackendResult& side) {
+  const OpenLoad& load = *cell.cell.open;
+  const std::string_view workload = cell.cell.workload->name;
+  Curve curve{.workload = std::string(workload),
+              .rest = name_of(cell.cell).substr(workload.size() + 1),
+              .axis = SweepAxis::kRate,
+              .ramp = true,
+              .backend = side.backend};
+  const auto steps = steps_of(side);
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const SteppedLoad& step = steps[i];
+    if (step.offered == 0) continue;
+    const double begin = load.percent > 0 ? load.percent : load.tasks_per_s;
+    const double x =
+        begin + (load.rise_to - begin) * (static_cast<double>(i) + 0.5) / static_cast<double>(kRampSteps);
+    const double share = static_cast<double>(step.done) / static_cast<double>(step.offered);
+    curve.points.push_back({.cell = at,
+                            .x = x,
+                            .value = rate_text(load, x),
+                            .throughput_tasks_per_s = step.offered_tasks_per_s * share,
+                            .p99_s = step.latency.count() == 0
+                                         ? 0
+                                         : static_cast<double>(step.latency.percentile_ns(0.99)) * 1e-9,
+                            .achieved_share = share});
+  }
+  if (!curve.points.empty()) find_knee_of(curve);
+  return curve;
+}
+
 }  // namespace
 
 std::vector<Curve> find_curves(const BenchResults& results) {
   std::vector<Curve> all;
+  for (std::size_t i = 0; i < results.cells.size(); ++i) {
+    const CellResult& cell = results.cells[i];
+    if (!cell.cell.open || cell.cell.open->rise_to <= 0) continue;
+    for (const BackendResult& side : cell.sides) {
+      Curve curve = curve_of_ramp(cell, i, side);
+      if (curve.points.size() > 1) all.push_back(std::move(curve));
+    }
+  }
   for (const Sweep& sweep : results.plan.sweeps) {
     for (Curve& curve : curves_along(results, sweep)) all.push_back(std::move(curve));
   }
@@ -189,6 +255,7 @@ void to_json(nlohmann::json& json, const Curve& curve) {
           {"rest", curve.rest},
           {"axis", name_of(curve.axis)},
           {"scale", curve.geometric ? "logarithmic" : "linear"},
+          {"ramp", curve.ramp},
           {"backend", name_of(curve.backend)},
           {"points", points},
           {"knee", curve.knee ? nlohmann::json(*curve.knee) : nlohmann::json(nullptr)},

@@ -10,7 +10,7 @@
 
 namespace twinpool::bench {
 
-/// One backend of one workload along a sweep.
+/// One backend of one workload along a sweep, or along the steps of a ramp.
 struct Curve {
   struct Point {
     std::size_t cell = 0;  ///< index into the results' cells
@@ -21,9 +21,11 @@ struct Curve {
     double achieved_share = 1;  ///< 1 in a closed loop
   };
   std::string workload;
-  std::string rest;  ///< the values of the other sweeps, as "window=64"; empty: there are none
+  std::string rest;  ///< the values of the other sweeps, as "window=64", or of a ramp's cell, as
+                     ///< "workers:2/rate:10%..120%"; empty: there are none
   SweepAxis axis = SweepAxis::kWorkers;
   bool geometric = false;
+  bool ramp = false;  ///< its points are the steps of one cell
   Backend backend = Backend::kThreads;
   std::vector<Point> points = {};        ///< upwards
   std::optional<std::size_t> knee = {};  ///< index of a point
@@ -31,8 +33,8 @@ struct Curve {
 };
 
 /// The curves of all sweeps: of each workload, backend and set of values of the other sweeps one for each
-/// sweep. Curves over rates have their knee by find_rate_knee(), the others that of throughput by
-/// find_knee(). Pure.
+/// sweep, and one of each backend of each cell that is a ramp. Curves over rates have their knee by
+/// find_rate_knee(), the others that of throughput by find_knee(). Pure.
 [[nodiscard]] std::vector<Curve> find_curves(const BenchResults& results);
 
 void to_json(nlohmann::json& json, const Curve& curve);

@@ -25,13 +25,13 @@ constexpr std::chrono::milliseconds kLeastCrashGap{100};
 constexpr std::array kAllArrivals{Arrivals::kFixed, Arrivals::kPoisson};
 
 /// "70%": above 0 %.
-double read_share(const std::string& text) {
+double read_share(const char* flag, const std::string& text) {
   double percent = 0;
   const char* const last = text.data() + text.size() - 1;
   const auto [end, error] = std::from_chars(text.data(), last, percent, std::chars_format::fixed);
   if (error != std::errc() || end != last || !(percent > 0) || percent > kMostPercent) {
     throw UsageError(fmt::format(
-        "--rate: '{}' is no share of the capacity; write more than 0% and at most {:.0f}%, for example 70%",
+        "{}: '{}' is no share of the capacity; write more than 0% and at most {:.0f}%, for example 70%", flag,
         text, kMostPercent));
   }
   return percent;
@@ -75,6 +75,23 @@ OpenLoad read_manner(const BenchOptions& options) {
   return load;
 }
 
+/// "70%" or "20k".
+OpenLoad read_rate_of(const char* flag, const std::string& text) {
+  OpenLoad load;
+  if (text.ends_with('%')) {
+    load.percent = read_share(flag, text);
+    return load;
+  }
+  const auto rate = parse_rate(flag, text);
+  if (!rate) throw UsageError(rate.error + ", or 70% of the capacity");
+  if (*rate > kMostRate) {
+    throw UsageError(fmt::format("{} can be {} at most, which is more than one thread submits, not {}", flag,
+                                 print_rate(kMostRate, "tasks", Grouping::kNone), text));
+  }
+  load.tasks_per_s = *rate;
+  return load;
+}
+
 std::vector<OpenLoad> tails() {
   std::vector<OpenLoad> loads;
   for (const std::chrono::seconds crash_every : {0s, 1s}) {
@@ -82,6 +99,20 @@ std::vector<OpenLoad> tails() {
       loads.push_back({.percent = percent, .crash_every = crash_every});
   }
   return loads;
+}
+
+/// The load of --ramp.
+OpenLoad read_ramped(const BenchOptions& options) {
+  if (!options.rates.empty())
+    throw UsageError("--ramp and --rate exclude each other: a ramp has every rate from its begin to its end");
+  if (!options.stall.empty() || !options.stall_every.empty() || !options.crash_every.empty())
+    throw UsageError(
+        "--ramp looks for the rate that is too much, which a --stall or --crash-every would hide; use --rate "
+        "with those");
+  if (!options.plant.empty()) throw UsageError("--plant slows a closed loop down; leave out --ramp");
+  OpenLoad load = read_ramp(options.ramp);
+  load.arrivals = read_manner(options).arrivals;
+  return load;
 }
 
 /// "10k,20k,70%" split at the commas.
@@ -99,9 +130,12 @@ std::vector<std::string> split_rates(const std::vector<std::string>& lists) {
 
 /// With --tasks the rate says how long a round is.
 void check_counted_round(const OpenLoad& load, std::uint64_t tasks, const std::string& rate) {
-  if (load.stall.count() > 0 || load.crash_every.count() > 0) {
-    throw UsageError(fmt::format("{} needs a round of known length; write --duration instead of --tasks",
-                                 load.stall.count() > 0 ? "--stall" : "--crash-every"));
+  if (load.stall.count() > 0 || load.crash_every.count() > 0 || load.rise_to > 0) {
+    const char* const flag = load.rise_to > 0         ? "--ramp"
+                             : load.stall.count() > 0 ? "--stall"
+                                                      : "--crash-every";
+    throw UsageError(
+        fmt::format("{} needs a round of known length; write --duration instead of --tasks", flag));
   }
   if (tasks > kMostOpenTasks)
     throw UsageError(fmt::format("--tasks can be {} at most with --rate, not {}", kMostOpenTasks, tasks));
@@ -126,26 +160,36 @@ std::optional<Arrivals> arrivals_named(std::string_view name) {
 }
 
 std::string rate_name(const OpenLoad& load) {
-  return load.tasks_per_s > 0 ? fmt::format("{}", load.tasks_per_s) : fmt::format("{}%", load.percent);
+  const char* const unit = load.tasks_per_s > 0 ? "" : "%";
+  std::string name = fmt::format("{}{}", load.tasks_per_s > 0 ? load.tasks_per_s : load.percent, unit);
+  if (load.rise_to > 0) name += fmt::format("..{}{}", load.rise_to, unit);
+  return name;
 }
 
-OpenLoad read_rate(const std::string& text) {
-  OpenLoad load;
-  if (text.ends_with('%')) {
-    load.percent = read_share(text);
-    return load;
+OpenLoad read_rate(const std::string& text) { return read_rate_of("--rate", text); }
+
+OpenLoad read_ramp(const std::string& text) {
+  const std::size_t dots = text.find("..");
+  if (dots == std::string::npos) {
+    throw UsageError(fmt::format(
+        "--ramp is the rate at the begin of a round and that at its end, for example 10%..120%, not '{}'",
+        text));
   }
-  const auto rate = parse_rate("--rate", text);
-  if (!rate) throw UsageError(rate.error + ", or 70% of the capacity");
-  if (*rate > kMostRate) {
-    throw UsageError(fmt::format("--rate can be {} at most, which is more than one thread submits, not {}",
-                                 print_rate(kMostRate, "tasks", Grouping::kNone), text));
+  const OpenLoad end = read_rate_of("--ramp", text.substr(dots + 2));
+  OpenLoad load = read_rate_of("--ramp", text.substr(0, dots));
+  if ((load.percent > 0) != (end.percent > 0)) {
+    throw UsageError(fmt::format(
+        "--ramp '{}' begins and ends in different units; write both as % of the capacity or neither", text));
   }
-  load.tasks_per_s = *rate;
+  load.rise_to = end.percent + end.tasks_per_s;  // one of them is 0
+  if (load.rise_to <= load.percent + load.tasks_per_s)
+    throw UsageError(
+        fmt::format("--ramp '{}' does not rise; the second rate has to be the higher one", text));
   return load;
 }
 
 std::vector<OpenLoad> read_loads(const BenchOptions& options) {
+  if (!options.ramp.empty()) return {read_ramped(options)};
   if (options.rates.empty()) {
     const std::array<std::pair<const char*, const std::string*>, 4> needing{
         {{"--arrivals", &options.arrivals},
@@ -172,13 +216,15 @@ std::vector<OpenLoad> read_loads(const BenchOptions& options) {
 }
 
 std::chrono::nanoseconds default_round_length(const OpenLoad& load) {
+  if (load.rise_to > 0) return kRampLength;
   return std::max<std::chrono::nanoseconds>({kOpenRoundLength, kStallsInRound * load.stall,
                                              2 * load.stall_every, kCrashesInRound * load.crash_every});
 }
 
 void check_round(const OpenLoad& load, const std::optional<std::uint64_t>& tasks,
                  std::chrono::nanoseconds round_length) {
-  const std::string rate = print_rate(load.tasks_per_s, "tasks", Grouping::kNone);
+  const double tasks_per_s = load.tasks_per_s * load.mean();
+  const std::string rate = print_rate(tasks_per_s, "tasks", Grouping::kNone);
   if (tasks) {
     check_counted_round(load, *tasks, rate);
     return;
@@ -197,13 +243,14 @@ void check_round(const OpenLoad& load, const std::optional<std::uint64_t>& tasks
                     print_duration(load.stall), kLongestRound.count(),
                     round_length < holds ? "a longer --duration" : "a shorter --stall, or --duration"));
   }
-  if (load.tasks_per_s <= 0) return;
-  const double count = load.tasks_per_s * std::chrono::duration<double>(round_length).count();
+  if (tasks_per_s <= 0) return;
+  const double count = tasks_per_s * std::chrono::duration<double>(round_length).count();
   const bool few = count < static_cast<double>(kFewestOpenTasks);
   if (few || count > static_cast<double>(kMostOpenTasks)) {
     throw UsageError(fmt::format(
-        "--rate {} gives {} tasks in a round of {}, and a round has {} to {}; write a {}", rate,
-        print_number(count, Grouping::kNone), print_duration(round_length), kFewestOpenTasks, kMostOpenTasks,
+        "{} {} gives {} tasks in a round of {}, and a round has {} to {}; write a {}",
+        load.rise_to > 0 ? "--ramp, on average" : "--rate", rate, print_number(count, Grouping::kNone),
+        print_duration(round_length), kFewestOpenTasks, kMostOpenTasks,
         few ? "higher rate, or a longer --duration" : "lower rate, or a shorter --duration"));
   }
 }

@@ -25,15 +25,24 @@ enum class Arrivals {
 struct OpenLoad {
   double tasks_per_s = 0;  ///< 0: `percent` says it
   double percent = 0;      ///< of the capacity of the slower backend in a closed loop of the same cell
+  /// Of a ramp: the rate at the end of a round, in the unit of the two above, which then are that at its
+  /// begin. 0: the rate stays as it is.
+  double rise_to = 0;
   Arrivals arrivals = Arrivals::kFixed;
   std::chrono::nanoseconds stall{0};        ///< for so long all workers are held up; 0: never
   std::chrono::nanoseconds stall_every{0};  ///< how often; 0: once, in the middle of a round
   std::chrono::nanoseconds crash_every{0};  ///< how often a task crashes its worker; 0: never
 
   bool operator==(const OpenLoad&) const = default;
+  /// Of a ramp: the rate at its end as a multiple of that at its begin; 0: there is none.
+  [[nodiscard]] double rise() const {
+    return rise_to > 0 ? rise_to / (percent > 0 ? percent : tasks_per_s) : 0;
+  }
+  /// The average rate of a round as a multiple of that at its begin.
+  [[nodiscard]] double mean() const { return rise_to > 0 ? (1 + rise()) / 2 : 1; }
 };
 
-/// "70%" or "20000": the rate as names of cells and JSON have it.
+/// "70%", "20000" or "10%..120%": the rate as names of cells and JSON have it.
 [[nodiscard]] std::string rate_name(const OpenLoad& load);
 
 inline constexpr double kMostRate = 10e6;  ///< tasks per second; one thread submits fewer
@@ -46,11 +55,15 @@ inline constexpr std::uint64_t kDefaultOpenWindow = 1024;
 inline constexpr std::chrono::milliseconds kOpenRoundLength{500};
 /// A round is so many times longer than its stall, unless told: the backlog is to be gone before it ends.
 inline constexpr int kStallsInRound = 8;
+/// Of a ramp, unless told: each of its steps (RampStep) lasts a tenth of it.
+inline constexpr std::chrono::milliseconds kRampLength{2000};
 /// A round is so many times longer than the time between its crashes, unless told.
 inline constexpr int kCrashesInRound = 3;
 
 /// One rate: "20k", "20k/s" or "70%". Errors: UsageError.
 [[nodiscard]] OpenLoad read_rate(const std::string& text);
+/// A ramp: "10%..120%" or "1k..50k/s". Errors: UsageError.
+[[nodiscard]] OpenLoad read_ramp(const std::string& text);
 
 /// Judges what was typed about load. Pure.
 ///

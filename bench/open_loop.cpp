@@ -34,7 +34,7 @@ bool crash() {
 }
 
 TaskOutcome record_of(std::int64_t due_ns, std::int64_t late_ns, const TaskTiming& timing,
-                     const Tally& tally) {
+                      const Tally& tally) {
   return {.due_ns = due_ns,
           .submitted_ns = timing.submitted_ns,
           .settled_ns = timing.settled_ns,
@@ -44,6 +44,27 @@ TaskOutcome record_of(std::int64_t due_ns, std::int64_t late_ns, const TaskTimin
           .lost = static_cast<std::uint32_t>(tally.lost),
           .failed = static_cast<std::uint32_t>(tally.failed),
           .wrong = static_cast<std::uint32_t>(tally.wrong)};
+}
+
+/// The step of a ramp in which a time lies, in nanoseconds from the begin of the round; kRampSteps for one
+/// that is behind the last.
+std::size_t step_of(const OpenRound& round, std::int64_t at_ns) {
+  const double share = static_cast<double>(at_ns) * 1e-9 / round.length_s();
+  return std::min(kRampSteps,
+                  static_cast<std::size_t>(std::max(0.0, share * static_cast<double>(kRampSteps))));
+}
+/// Of a time at which a task was due: the last of Poisson arrivals may be behind the end.
+std::size_t step_at(const OpenRound& round, std::int64_t due_ns) {
+  return std::min(kRampSteps - 1, step_of(round, due_ns));
+}
+
+/// What the schedule of a ramp puts into its steps.
+void count_offered(const OpenRound& round, std::vector<RampStep>& steps) {
+  const double rise_per_step = (round.rise_to_per_s - round.tasks_per_s) / static_cast<double>(kRampSteps);
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    steps[i].offered_tasks_per_s = round.tasks_per_s + (static_cast<double>(i) + 0.5) * rise_per_step;
+  ArrivalTimes arrivals(round.arrivals, round.course(), round.seed);
+  for (std::uint64_t i = 0; i < round.tasks; ++i) ++steps[step_at(round, arrivals.next())].offered;
 }
 
 /// What a sample is summed up from.
@@ -94,7 +115,8 @@ class Generator {
   }
 
   OpenResult run_open() {
-    ArrivalTimes arrivals(round_.arrivals, round_.tasks_per_s, round_.seed);
+    ArrivalTimes arrivals(round_.arrivals, round_.course(), round_.seed);
+    if (round_.is_ramp()) sample_.ramp.resize(kRampSteps);
     std::int64_t excused_ns = 0;  // since the generator was last ahead: spent in the pool
     std::uint64_t submitted = 0;
     for (; submitted < done_before(); ++submitted) static_cast<void>(arrivals.next());
@@ -105,8 +127,7 @@ class Generator {
       rest_until(due_ns);
       const std::int64_t now = now_ns();
       if (now >= give_up_ns()) break;
-      if (std::exchange(reborn, false))
-        excused_ns = now - due_ns;  // nobody was there to submit it in time
+      if (std::exchange(reborn, false)) excused_ns = now - due_ns;  // nobody was there to submit it in time
       const std::int64_t late_ns = std::max<std::int64_t>(0, now - due_ns - excused_ns);
       dues_.push_back({due_ns, late_ns});
       if (!submit(submitted, round_.window)) break;
@@ -117,6 +138,7 @@ class Generator {
         submitted == round_.tasks ? static_cast<double>(arrivals.next()) * 1e-9 : round_.length_s();
     finish();
     if (checkpoint_ != nullptr) return {};
+    if (round_.is_ramp()) count_offered(round_, sample_.ramp);
     sample_.offered = round_.tasks;
     sample_.offered_tasks_per_s = static_cast<double>(round_.tasks) / planned_s;
     return conclude(std::move(figures_), std::move(tally_), std::move(sample_), begin_ns_);
@@ -169,10 +191,19 @@ class Generator {
       checkpoint_->head().taken.store(number + 1);
     } else {
       figures_.add(record, sample_);
+      count_step(record);
       add(tally_, one);
     }
     if (page_ != nullptr) page_->delivered.store(tally_.delivered, std::memory_order_relaxed);
     return true;
+  }
+
+  void count_step(const TaskOutcome& record) {
+    if (sample_.ramp.empty()) return;
+    sample_.ramp[step_at(round_, record.due_ns - begin_ns_)].latency.record(record.settled_ns -
+                                                                            record.due_ns);
+    const std::size_t done_in = step_of(round_, record.settled_ns - begin_ns_);
+    if (done_in < sample_.ramp.size()) ++sample_.ramp[done_in].done;
   }
 
   /// When the next crash is due, in nanoseconds from the begin of the round; the last one leaves time to show
@@ -271,7 +302,7 @@ OpenResult sum_up(const OpenRound& round, SharedCheckpoint& checkpoint) {
                     .latency = {},
                     .service = {},
                     .crashes = checkpoint.head().crashes};
-  ArrivalTimes arrivals(round.arrivals, round.tasks_per_s, round.seed);
+  ArrivalTimes arrivals(round.arrivals, round.course(), round.seed);
   for (std::uint64_t i = 0; i < round.tasks; ++i) static_cast<void>(arrivals.next());
   sample.offered_tasks_per_s =
       static_cast<double>(round.tasks) / (static_cast<double>(arrivals.next()) * 1e-9);
@@ -298,6 +329,7 @@ ClosedBeside run_closed_loop(Pool& pool, Flow& flow, const OpenRound& round, std
 
 void to_json(nlohmann::json& json, const OpenRound& round) {
   json = {{"tasks_per_s", round.tasks_per_s},
+          {"rise_to_per_s", round.rise_to_per_s},
           {"tasks", round.tasks},
           {"window", round.window},
           {"workers", round.workers},
@@ -310,6 +342,7 @@ void to_json(nlohmann::json& json, const OpenRound& round) {
 
 void from_json(const nlohmann::json& json, OpenRound& round) {
   json.at("tasks_per_s").get_to(round.tasks_per_s);
+  json.at("rise_to_per_s").get_to(round.rise_to_per_s);
   json.at("tasks").get_to(round.tasks);
   json.at("window").get_to(round.window);
   json.at("workers").get_to(round.workers);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 
+#include "bench/arrivals.h"
 #include "bench/load.h"
 #include "bench/open_sample.h"
 #include "bench/workloads/flow.h"
@@ -17,7 +18,8 @@ struct TrialPage;
 
 /// The load of one round, with its rate known.
 struct OpenRound {
-  double tasks_per_s = 1;
+  double tasks_per_s = 1;    ///< of a ramp: at its begin
+  double rise_to_per_s = 0;  ///< of a ramp: at its end; 0: there is none
   std::uint64_t tasks = 1;   ///< of the schedule
   std::uint64_t window = 1;  ///< unsettled or untaken at a time, at most
   int workers = 1;
@@ -27,7 +29,15 @@ struct OpenRound {
   double stall_every_s = 0;
   double crash_every_s = 0;
 
-  [[nodiscard]] double length_s() const { return static_cast<double>(tasks) / tasks_per_s; }
+  [[nodiscard]] bool is_ramp() const { return rise_to_per_s > 0; }
+  /// On average over the round.
+  [[nodiscard]] double mean_per_s() const {
+    return is_ramp() ? (tasks_per_s + rise_to_per_s) / 2 : tasks_per_s;
+  }
+  [[nodiscard]] double length_s() const { return static_cast<double>(tasks) / mean_per_s(); }
+  [[nodiscard]] RateCourse course() const {
+    return {tasks_per_s, is_ramp() ? rise_to_per_s : tasks_per_s, is_ramp() ? length_s() : 0};
+  }
 };
 
 struct OpenResult {

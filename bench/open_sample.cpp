@@ -5,6 +5,20 @@
 
 namespace twinpool::bench {
 
+void to_json(nlohmann::json& json, const RampStep& step) {
+  json = {{"offered_tasks_per_s", step.offered_tasks_per_s},
+          {"offered", step.offered},
+          {"done", step.done},
+          {"latency", step.latency}};
+}
+
+void from_json(const nlohmann::json& json, RampStep& step) {
+  json.at("offered_tasks_per_s").get_to(step.offered_tasks_per_s);
+  json.at("offered").get_to(step.offered);
+  json.at("done").get_to(step.done);
+  json.at("latency").get_to(step.latency);
+}
+
 void to_json(nlohmann::json& json, const OpenSample& sample) {
   json = {{"offered_tasks_per_s", sample.offered_tasks_per_s},
           {"offered", sample.offered},
@@ -19,7 +33,8 @@ void to_json(nlohmann::json& json, const OpenSample& sample) {
           {"crashes", sample.crashes},
           {"restarts", sample.restarts},
           {"repeated", sample.repeated},
-          {"closed", nullptr}};
+          {"closed", nullptr},
+          {"ramp", sample.ramp}};
   if (sample.closed) {
     json["closed"] = {{"tasks", sample.closed->tasks},
                       {"wall_s", sample.closed->wall_s},
@@ -41,6 +56,7 @@ void from_json(const nlohmann::json& json, OpenSample& sample) {
   json.at("crashes").get_to(sample.crashes);
   json.at("restarts").get_to(sample.restarts);
   json.at("repeated").get_to(sample.repeated);
+  json.at("ramp").get_to(sample.ramp);
   const nlohmann::json& closed = json.at("closed");
   if (closed.is_null()) return;
   ClosedBeside& beside = sample.closed.emplace();

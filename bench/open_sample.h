@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <vector>
 
 #include "bench/latency_spectrum.h"
 
@@ -16,6 +17,15 @@ struct ClosedBeside {
   double wall_s = 0;
   LatencySpectrum latency;  ///< submitted until settled, as closed loops see it
 };
+
+/// A tenth of the time of a round whose rate rises.
+struct RampStep {
+  double offered_tasks_per_s = 0;  ///< by the course of the rate, on average
+  std::uint64_t offered = 0;       ///< tasks that were due in it
+  std::uint64_t done = 0;          ///< tasks, whenever due, that had their result in it
+  LatencySpectrum latency;  ///< of those that were due in it and gave a result: from the intended start
+};
+inline constexpr std::size_t kRampSteps = 10;
 
 /// What the open loop of one trial showed, beside what every sample has.
 struct OpenSample {
@@ -33,11 +43,14 @@ struct OpenSample {
   int restarts = 0;            ///< of the whole program, after a crash that it did not survive
   std::uint64_t repeated = 0;  ///< tasks that were in flight then, and were submitted again
   std::optional<ClosedBeside> closed = {};
+  std::vector<RampStep> ramp = {};  ///< kRampSteps, upwards; empty where the rate stays as it is
 };
 
 /// A backend that delivers less of what is offered has not kept up.
 inline constexpr double kKeepsUp = 0.99;
 
+void to_json(nlohmann::json& json, const RampStep& step);
+void from_json(const nlohmann::json& json, RampStep& step);
 void to_json(nlohmann::json& json, const OpenSample& sample);
 void from_json(const nlohmann::json& json, OpenSample& sample);
 

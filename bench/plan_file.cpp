@@ -45,6 +45,7 @@ constexpr std::array kKeys{
     Key{"plant", &BenchOptions::plant},
     Key{"aa", &BenchOptions::aa},
     Key{"rate", nullptr, &BenchOptions::rates, kOfTheRun},
+    Key{"ramp", &BenchOptions::ramp, nullptr, kOfTheRun},
     Key{"arrivals", &BenchOptions::arrivals, nullptr, kOfTheRun},
     Key{"stall", &BenchOptions::stall, nullptr, kOfTheRun},
     Key{"stall-every", &BenchOptions::stall_every, nullptr, kOfTheRun},

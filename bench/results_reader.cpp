@@ -44,6 +44,14 @@ OpenSample read_open_sample(const JsonNode& node) {
                     .crashes = static_cast<int>(node.at("crashes").integer(0, 1 << 30)),
                     .restarts = static_cast<int>(node.at("restarts").integer(0, 1 << 30)),
                     .repeated = node.at("repeated").count()};
+  if (node.has("ramp")) {
+    for (const JsonNode& step : node.at("ramp").list()) {
+      sample.ramp.push_back({.offered_tasks_per_s = step.at("offered_tasks_per_s").positive(),
+                             .offered = step.at("offered").count(),
+                             .done = step.at("done").count(),
+                             .latency = read_spectrum(step.at("latency"))});
+    }
+  }
   if (const JsonNode closed = node.at("closed"); !closed.is_null()) {
     sample.closed = ClosedBeside{.tasks = closed.at("tasks").count(),
                                  .wall_s = closed.at("wall_s").number(),
@@ -146,6 +154,7 @@ OpenLoad read_open_load(const JsonNode& node) {
   const JsonNode percent = node.at("rate_percent");
   (percent.is_null() ? load.tasks_per_s : load.percent) =
       (percent.is_null() ? node.at("rate_tasks_per_s") : percent).positive();
+  if (node.has("rise_to") && !node.at("rise_to").is_null()) load.rise_to = node.at("rise_to").positive();
   const JsonNode arrivals = node.at("arrivals");
   const auto named = arrivals_named(arrivals.text());
   if (!named) arrivals.reject(fmt::format("is '{}', which is neither fixed nor poisson", arrivals.text()));

@@ -222,11 +222,12 @@ RoundSpec make_round_spec(const Cell& cell, Backend backend, std::uint64_t tasks
   return spec;
 }
 
-void open_up(RoundSpec& spec, const OpenLoad& load, double tasks_per_s, std::uint64_t seed) {
+void open_up(RoundSpec& spec, const OpenLoad& load, double begin_per_s, std::uint64_t seed) {
   const auto seconds = [](std::chrono::nanoseconds length) {
     return std::chrono::duration<double>(length).count();
   };
-  spec.open = OpenRound{.tasks_per_s = tasks_per_s,
+  spec.open = OpenRound{.tasks_per_s = begin_per_s,
+                        .rise_to_per_s = begin_per_s * load.rise(),
                         .tasks = spec.tasks,
                         .window = spec.window,
                         .workers = spec.workers,

@@ -43,8 +43,8 @@ struct RoundSpec {
 [[nodiscard]] PoolOptions pool_options(const RoundSpec& spec, Timing timing);
 [[nodiscard]] RoundSpec make_round_spec(const Cell& cell, Backend backend, std::uint64_t tasks,
                                         const FlowOptions& flow);
-/// Makes an open loop of it. Takes: the rate that the load comes to.
-void open_up(RoundSpec& spec, const OpenLoad& load, double tasks_per_s, std::uint64_t seed);
+/// Makes an open loop of it. Takes: the rate that the load comes to, of a ramp that at its begin.
+void open_up(RoundSpec& spec, const OpenLoad& load, double begin_per_s, std::uint64_t seed);
 
 /// What one trial of kind "round" measured.
 struct Sample {
@@ -82,8 +82,8 @@ Tally warm_up(Flow& flow, const RoundSpec& spec);
 
 /// Marks at which a trial of kind "memory" or "trace" pauses, to be looked at from outside.
 inline constexpr std::string_view kMarkRest = "rest";  ///< the pool is there and has run a task
-inline constexpr std::string_view kMarkPeak =
-    "peak";  ///< memory: a window of tasks has settled and all results are still held; trace: all have been taken
+inline constexpr std::string_view kMarkPeak = "peak";  ///< memory: a window of tasks has settled and all
+                                                       ///< results are still held; trace: all have been taken
 
 nlohmann::json run_round_trial(TrialContext& trial);
 nlohmann::json run_memory_trial(TrialContext& trial);

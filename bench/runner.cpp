@@ -262,12 +262,13 @@ class Runner {
       double& capacity = capacities_[name_of(closed)];
       if (capacity == 0) capacity = slowest_rate(result.cell, kCapacity_s);
       result.capacity_tasks_per_s = capacity;
-      result.rate_tasks_per_s = std::min(kMostRate, capacity * load.percent / 100);
+      result.rate_tasks_per_s =
+          std::min(kMostRate / std::max(1.0, load.rise()), capacity * load.percent / 100);
     }
     const auto longest = static_cast<double>(kLongestRound.count());
-    const double most = std::min(static_cast<double>(kMostOpenTasks), result.rate_tasks_per_s * longest);
-    const double wanted =
-        plan_.tasks ? static_cast<double>(*plan_.tasks) : result.rate_tasks_per_s * round_length_s();
+    const double mean_per_s = result.rate_tasks_per_s * load.mean();
+    const double most = std::min(static_cast<double>(kMostOpenTasks), mean_per_s * longest);
+    const double wanted = plan_.tasks ? static_cast<double>(*plan_.tasks) : mean_per_s * round_length_s();
     result.tasks = static_cast<std::uint64_t>(std::max(1.0, std::round(std::min(wanted, most))));
   }
 

@@ -9,6 +9,7 @@
 #include "bench/formats/format.h"
 #include "bench/reporters/curves.h"
 #include "bench/reporters/environment.h"
+#include "bench/reporters/open_loop.h"
 #include "bench/reporters/verdict.h"
 #include "bench/units.h"
 
@@ -93,10 +94,10 @@ std::string open_loop_table(const BenchResults& results) {
       const auto done = achieved_share(side);
       if (!latency || !done) continue;
       rows.add(fmt::format("| {} | {} | {} | {:.1f} % | {} | {} | {} | {} | {} |\n",
-                           in_table(name_of(cell.cell)), name_of(side.backend),
-                           print_rate(cell.rate_tasks_per_s), *done * 100, print_duration(latency->p50),
-                           print_duration(latency->p99), latency->p999 ? print_duration(*latency->p999) : "-",
-                           print_duration(latency->max), print_ratio(ratio_of(cell, p99_of))));
+                           in_table(name_of(cell.cell)), name_of(side.backend), print_offered_rate(cell),
+                           *done * 100, print_duration(latency->p50), print_duration(latency->p99),
+                           latency->p999 ? print_duration(*latency->p999) : "-", print_duration(latency->max),
+                           print_ratio(ratio_of(cell, p99_of))));
     }
   }
   return rows.str();

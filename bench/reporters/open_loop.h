@@ -12,6 +12,8 @@ namespace twinpool::bench {
 /// loops.
 [[nodiscard]] std::string open_loop_sentences(const BenchResults& results);
 
+/// "84 000/s", or of a ramp "12 000 to 144 000/s".
+[[nodiscard]] std::string print_offered_rate(const CellResult& cell);
 /// "70 % of 120 000 tasks/s" or "20 000 tasks/s": what was offered.
 [[nodiscard]] std::string print_offered(const CellResult& cell);
 

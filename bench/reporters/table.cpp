@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "bench/cell_name.h"
+#include "bench/reporters/open_loop.h"
 #include "bench/reporters/text_table.h"
 #include "bench/units.h"
 
@@ -98,20 +99,21 @@ std::string throughput_table(const BenchResults& results, const TextStyle& style
     columns.insert(columns.end(), {Align::kRight, Align::kRight, Align::kRight, Align::kLeft, Align::kLeft});
     head.insert(head.end(), {"processes ÷ threads", "per CPU-s", "sees", "verdict", ""});
   }
-  return table_of(results, style, columns, head, Loops::kClosed, [&](TextTable& table, const CellResult& cell) {
-    std::vector<std::string> row{label_of(cell.cell, results.plan)};
-    for (const BackendResult& side : cell.sides) row.push_back(rate_with_spread(side));
-    if (both) {
-      const CellFinding finding = find(cell, results.usable_cpus);
-      const auto per_cpu = ratio_of(cell, per_cpu_second_of);
-      row.push_back(print_ratio(ratio_of(cell, throughput_of)));
-      row.push_back(per_cpu ? fmt::format("{:.2f}x", per_cpu->ratio) : kNothing);
-      row.push_back(print_smallest_effect(cell));
-      row.push_back(finding_text(style, finding));
-      row.push_back(expectation_text(style, compare_with_expectation(cell, finding)));
-    }
-    table.add(std::move(row));
-  });
+  return table_of(results, style, columns, head, Loops::kClosed,
+                  [&](TextTable& table, const CellResult& cell) {
+                    std::vector<std::string> row{label_of(cell.cell, results.plan)};
+                    for (const BackendResult& side : cell.sides) row.push_back(rate_with_spread(side));
+                    if (both) {
+                      const CellFinding finding = find(cell, results.usable_cpus);
+                      const auto per_cpu = ratio_of(cell, per_cpu_second_of);
+                      row.push_back(print_ratio(ratio_of(cell, throughput_of)));
+                      row.push_back(per_cpu ? fmt::format("{:.2f}x", per_cpu->ratio) : kNothing);
+                      row.push_back(print_smallest_effect(cell));
+                      row.push_back(finding_text(style, finding));
+                      row.push_back(expectation_text(style, compare_with_expectation(cell, finding)));
+                    }
+                    table.add(std::move(row));
+                  });
 }
 
 /// The tables below have a line for each cell and backend, so that the twins stand above each other.
@@ -153,7 +155,7 @@ std::string open_loop_table(const BenchResults& results, const TextStyle& style)
                        Loops::kOpen, [](const CellResult& cell, const BackendResult& side) {
                          const auto share = achieved_share(side);
                          std::vector<std::string> row{
-                             print_number(cell.rate_tasks_per_s) + "/s",
+                             print_offered_rate(cell),
                              share ? fmt::format("{:.1f} %", *share * 100) : kNothing};
                          for (std::string& text : latency_columns(latency_of(side)))
                            row.push_back(std::move(text));
@@ -270,7 +272,8 @@ std::string print_tables(const BenchResults& results, const TextStyle& style) {
   static constexpr char kLegend[] =
       "±: half the distance of the quartiles. [low, high]: 95 % interval of the median over the pairs. per "
       "CPU-s: the same ratio by\n"
-      "tasks for each second of own CPU. sees: the smallest difference that four of five such runs would find. "
+      "tasks for each second of own CPU. sees: the smallest difference that four of five such runs would "
+      "find. "
       "latency: submitted until\n"
       "settled. parallelism: own CPU / (time x min(workers, CPUs)). PSS: memory of all processes together, "
       "shared pages counted once.\n"

@@ -203,6 +203,24 @@ TEST_F(BenchCommand, SweepsAWindowAndFindsWhetherItHasAKnee) {
   EXPECT_EQ(report.at("curves").at(0).at("points").at(3).at("x"), 8);
 }
 
+TEST_F(BenchCommand, FindsTheRateThatIsTooMuchInARamp) {
+  CommandRun run({"bench", "--workload", "sort", "--workers", "1", "--ramp", "20%..400%", "--duration",
+                  "400ms", "--trials", "1", "--backend", "threads", "--json", path("r.json")});
+  ASSERT_EQ(run.code(), 0) << run.out() << run.error();
+  EXPECT_THAT(run.out(), HasSubstr("sort by rate, workers:1/rate:20%..400% with threads: the knee "));
+  const json report = read_json("r.json");
+  ASSERT_EQ(report.at("curves").size(), 1u);
+  const json& curve = report.at("curves").at(0);
+  EXPECT_TRUE(curve.at("ramp"));
+  EXPECT_EQ(curve.at("points").size(), 10u);
+  EXPECT_LT(curve.at("points").back().at("achieved_share"), 0.99);
+  const json& ramp =
+      report.at("cells").at(0).at("backends").at(0).at("samples").at(0).at("open_loop").at("ramp");
+  EXPECT_EQ(ramp.size(), 10u);
+  CommandRun diff({"diff", path("r.json"), path("r.json")});
+  EXPECT_EQ(diff.code(), 0) << diff.error();
+}
+
 TEST_F(BenchCommand, CountsTheWordsOfAFile) {
   std::ofstream(path("text")) << "some words\nin a file " << std::string(500, 'x') << " end\n";
   CommandRun run({"bench", "--trials", "1", "--tasks", "9", "--workload", "wordcount", "--payload", "64",

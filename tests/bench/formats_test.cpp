@@ -62,6 +62,15 @@ TEST(CellName, HasTheLoadOfAnOpenLoop) {
             "noop/workers:2/rate:20000/arrivals:poisson/stall_ms:20/stall_every_ms:100");
 }
 
+TEST(CellName, HasTheRatesOfARamp) {
+  const auto name = [](const char* ramp) {
+    const MachineRoom room{.usable_cpus = 2, .available_bytes = std::uint64_t{8} << 30};
+    return name_of(make_plan({.workloads = {"noop"}, .ramp = ramp}, room).cells.at(0));
+  };
+  EXPECT_EQ(name("10%..120%"), "noop/workers:2/rate:10%..120%");
+  EXPECT_EQ(name("1k..20k"), "noop/workers:2/rate:1000..20000");
+}
+
 TEST(CellName, HasTheParametersThatAreNotAtTheirDefaults) {
   const MachineRoom room{.usable_cpus = 2, .available_bytes = std::uint64_t{8} << 30};
   const auto name = [&](const char* parameter) {
@@ -205,9 +214,9 @@ TEST(Junit, HasATestCaseAGateWhereThereAreSome) {
 TEST(OpenMetrics, KeepsFamiliesTogetherAndEnds) {
   const std::string text = write_openmetrics({.results = fixed_results()});
   EXPECT_TRUE(text.ends_with("\n# EOF\n"));
-  EXPECT_THAT(
-      text, HasSubstr("twinpool_tasks{cell=\"noop/workers:2\",workload=\"noop\",workers=\"2\",backend="
-                      "\"threads\",outcome=\"delivered\"} 10000\n"));
+  EXPECT_THAT(text,
+              HasSubstr("twinpool_tasks{cell=\"noop/workers:2\",workload=\"noop\",workers=\"2\",backend="
+                        "\"threads\",outcome=\"delivered\"} 10000\n"));
   EXPECT_THAT(text, HasSubstr("le=\"+Inf\"} 40\n"));
   EXPECT_THAT(text, HasSubstr("# UNIT twinpool_memory_bytes bytes\n"));
   std::vector<std::string> families;

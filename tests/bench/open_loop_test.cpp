@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <deque>
 #include <memory>
@@ -27,7 +28,7 @@ using ::testing::Ge;
 using ::testing::Lt;
 
 std::vector<std::int64_t> times(Arrivals arrivals, double rate, std::uint64_t seed, int count) {
-  ArrivalTimes schedule(arrivals, rate, seed);
+  ArrivalTimes schedule(arrivals, {.begin_per_s = rate, .end_per_s = rate}, seed);
   std::vector<std::int64_t> all;
   for (int i = 0; i < count; ++i) all.push_back(schedule.next());
   return all;
@@ -55,6 +56,28 @@ TEST(ArrivalTimes, OfPoissonHaveGapsWithTheMeanAndSpreadOfAnExponential) {
   const double n = static_cast<double>(all.size() - 1), mean = sum / n;
   EXPECT_NEAR(mean, 1000, 20);
   EXPECT_NEAR(std::sqrt(squares / n - mean * mean), 1000, 30);  // as large as the mean
+}
+
+constexpr RateCourse kRise{.begin_per_s = 100, .end_per_s = 900, .length_s = 2};  // 1000 tasks
+
+TEST(RateCourse, IsTheInverseOfTheTasksThatAreDueByThen) {
+  const auto due_by = [](double s) { return 100 * s + 400 * s * s / 2; };
+  for (const double s : {0.0, 0.001, 0.5, 1.0, 1.999, 2.0})
+    EXPECT_NEAR(kRise.seconds_until(due_by(s)), s, 1e-12) << s;
+  EXPECT_NEAR(kRise.seconds_until(1900), 3, 1e-12);  // then as fast as at the end
+}
+
+TEST(ArrivalTimes, OfARampComeEverFasterAndAsManyInAll) {
+  for (const Arrivals arrivals : {Arrivals::kFixed, Arrivals::kPoisson}) {
+    ArrivalTimes schedule(arrivals, {.begin_per_s = 1e5, .end_per_s = 9e5, .length_s = 0.2}, 42);
+    std::array<int, 4> in_quarter{};
+    int all = 0;
+    for (std::int64_t at = 0; (at = schedule.next()) < 200'000'000; ++all)
+      ++in_quarter.at(static_cast<std::size_t>(at / 50'000'000));
+    EXPECT_NEAR(all, 100'000, 1500);  // five standard deviations
+    for (std::size_t i = 0; i < in_quarter.size(); ++i)
+      EXPECT_NEAR(in_quarter[i], 10'000 * (1 + static_cast<double>(i)), 1000) << i;
+  }
 }
 
 /// A flow whose tasks take no pool: each settles as long after its submission as the test says.
@@ -137,6 +160,36 @@ TEST_F(OpenLoop, GivesUpAScheduleThatCannotBeFollowed) {
   EXPECT_LT(result.tally.delivered, 200u);
   EXPECT_EQ(result.sample.offered, 1000u);
   EXPECT_LT(result.achieved_tasks_per_s, result.sample.offered_tasks_per_s / 2);
+}
+
+TEST_F(OpenLoop, OfARampSaysForEachStepWhatWasOfferedAndDone) {
+  ScriptedFlow flow(0);
+  const OpenRound round{.tasks_per_s = 100, .rise_to_per_s = 900, .tasks = 1000, .window = 64};
+  EXPECT_DOUBLE_EQ(round.length_s(), 2);
+  const OpenResult result = run_open_loop(*pool_, flow, round, nullptr);
+  ASSERT_EQ(result.sample.ramp.size(), kRampSteps);
+  std::uint64_t done = 0;
+  for (std::size_t i = 0; i < kRampSteps; ++i) {
+    const RampStep& step = result.sample.ramp[i];
+    EXPECT_NEAR(step.offered_tasks_per_s, 140 + 80 * static_cast<double>(i), 1e-9);
+    EXPECT_NEAR(static_cast<double>(step.offered), step.offered_tasks_per_s / 5, 1) << i;
+    EXPECT_EQ(step.latency.count(), step.offered) << i;
+    done += step.done;
+  }
+  EXPECT_EQ(result.tally.delivered, 1000u);
+  EXPECT_LE(done, 1000u);  // one that settles behind the last step is in none
+  EXPECT_EQ(nlohmann::json(result.sample).get<OpenSample>().ramp.back().offered,
+            result.sample.ramp.back().offered);
+}
+
+TEST_F(OpenLoop, OfARampDoesLessThanIsOfferedWhereThatIsTooMuch) {
+  // 5 ms each, one at a time: 200 tasks/s, which the rate passes after an eighth of the round.
+  ScriptedFlow flow(5'000'000);
+  const OpenResult result = run_open_loop(
+      *pool_, flow, {.tasks_per_s = 100, .rise_to_per_s = 900, .tasks = 500, .window = 1}, nullptr);
+  ASSERT_EQ(result.sample.ramp.size(), kRampSteps);
+  for (const RampStep& step : result.sample.ramp) EXPECT_LE(step.done, 21u);  // 100 ms
+  EXPECT_EQ(result.sample.ramp.back().offered, 86u);
 }
 
 TEST(Stalls, AreInTheMiddleOrAgainAndAgain) {

@@ -98,6 +98,38 @@ TEST(Plan, MakesRoundsLongEnoughForTheirStalls) {
   EXPECT_EQ(length({.duration = "400ms", .stall = "200ms"}), 400ms);
 }
 
+TEST(Plan, MakesOneOpenLoopOfARamp) {
+  using namespace std::chrono_literals;
+  const Plan plan = make_plan({.workloads = {"noop"}, .ramp = "10%..120%", .arrivals = "poisson"}, kRoom);
+  ASSERT_EQ(plan.cells.size(), 1u);
+  EXPECT_EQ(plan.cells[0].open, (OpenLoad{.percent = 10, .rise_to = 120, .arrivals = Arrivals::kPoisson}));
+  EXPECT_DOUBLE_EQ(plan.cells[0].open->mean(), 6.5);
+  EXPECT_EQ(plan.round_length, 2s);
+  EXPECT_EQ(plan.trials, kOpenLoopTrials);
+  const Plan absolute = make_plan({.workloads = {"noop"}, .ramp = "1k..50k/s"}, kRoom);
+  EXPECT_EQ(absolute.cells[0].open, (OpenLoad{.tasks_per_s = 1000, .rise_to = 50'000}));
+}
+
+TEST(Plan, RefusesRampsThatAreNone) {
+  const auto of = [](BenchOptions options) {
+    options.workloads = {"noop"};
+    if (options.ramp.empty()) options.ramp = "10%..120%";
+    return refusal(options);
+  };
+  EXPECT_THAT(of({.ramp = "70%"}), HasSubstr("for example 10%..120%, not '70%'"));
+  EXPECT_THAT(of({.ramp = "120%..10%"}), HasSubstr("does not rise"));
+  EXPECT_THAT(of({.ramp = "10%..10%"}), HasSubstr("does not rise"));
+  EXPECT_THAT(of({.ramp = "10%..20k"}), HasSubstr("different units"));
+  EXPECT_THAT(of({.ramp = "1k..20M"}), HasSubstr("--ramp can be 10000000 tasks/s at most"));
+  EXPECT_THAT(of({.ramp = "0..5"}), HasSubstr("'0' is not a rate above 0"));
+  EXPECT_THAT(of({.ramp = "1/s..2/s"}), HasSubstr("--ramp, on average 1.50 tasks/s gives 3.00 tasks"));
+  EXPECT_THAT(of({.rates = {"70%"}}), HasSubstr("--ramp and --rate exclude each other"));
+  EXPECT_THAT(of({.sweeps = {"rate=10%..90%"}}), HasSubstr("--ramp and --rate exclude each other"));
+  EXPECT_THAT(of({.stall = "200ms"}), HasSubstr("which a --stall or --crash-every would hide"));
+  EXPECT_THAT(of({.plant = "threads:20%"}), HasSubstr("leave out --ramp"));
+  EXPECT_THAT(of({.tasks = "1000"}), HasSubstr("--ramp needs a round of known length"));
+}
+
 TEST(Plan, RefusesLoadsThatAreNone) {
   const auto of_rate = [](const char* rate) { return refusal({.workloads = {"noop"}, .rates = {rate}}); };
   EXPECT_THAT(of_rate("0"), HasSubstr("'0' is not a rate above 0"));

@@ -250,6 +250,47 @@ TEST(Curve, StandsInTheReportAndInTheJson) {
   EXPECT_EQ(print_curves(fixed_results(), {}), "");
 }
 
+/// A ramp from 10 to 110 % of 1000 tasks/s that threads keep up with until 80 % and processes always.
+BenchResults ramped_results() {
+  BenchResults results = fixed_results();
+  results.plan = make_plan({.workloads = {"noop"}, .workers = {"2"}, .ramp = "10%..110%"}, kRoom);
+  CellResult& cell = results.cells.front();
+  cell.cell = results.plan.cells.front();
+  for (BackendResult& side : cell.sides) {
+    for (Sample& sample : side.samples) {
+      sample.open.emplace();
+      for (std::size_t i = 0; i < kRampSteps; ++i) {
+        const std::uint64_t offered = 15 + 10 * i;
+        const std::uint64_t most = side.backend == Backend::kThreads ? 80 : 1000;
+        RampStep step{.offered_tasks_per_s = static_cast<double>(10 * offered),
+                      .offered = offered,
+                      .done = std::min(offered, most),
+                      .latency = {}};
+        step.latency.add(1'000'000, offered);
+        sample.open->ramp.push_back(step);
+      }
+    }
+  }
+  return results;
+}
+
+TEST(Curve, OfARampHasAPointOfEachStepAndNamesTheLastRateThatWasKeptUpWith) {
+  const BenchResults results = ramped_results();
+  const auto curves = find_curves(results);
+  ASSERT_THAT(curves, SizeIs(2));
+  EXPECT_TRUE(curves[0].ramp);
+  EXPECT_EQ(curves[0].rest, "workers:2/rate:10%..110%");
+  ASSERT_THAT(curves[0].points, SizeIs(kRampSteps));
+  EXPECT_DOUBLE_EQ(curves[0].points[0].x, 15);
+  EXPECT_DOUBLE_EQ(curves[0].points[9].x, 105);
+  EXPECT_EQ(curves[0].knee, 6u);
+  EXPECT_THAT(curves[0].sentence, HasSubstr("the knee is at 75 %, the last rate with at least 99 % done"));
+  EXPECT_THAT(curves[0].sentence, HasSubstr("94.1 % of what was offered at 85 % was done"));
+  EXPECT_FALSE(curves[1].knee.has_value());
+  EXPECT_THAT(curves[1].sentence, HasSubstr("no knee up to 105 %"));
+  EXPECT_THAT(print_curves(results, {}), HasSubstr("100.0 % <"));
+}
+
 TEST(Curve, OfTwoSweepsIsOneForEachValueOfTheOther) {
   BenchResults results = swept_results();
   results.plan = make_plan({.workloads = {"noop"}, .sweeps = {"workers=1,2", "window=1..8"}}, kRoom);
