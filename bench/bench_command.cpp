@@ -81,7 +81,7 @@ Baseline read_baseline(const BenchFlags& flags, const Plan& plan) {
   Baseline baseline;
   // With --precision, --strict has something to be strict about without a gate too.
   GateFlags gates = flags.gates;
-  gates.strict = gates.strict && !(plan.precision && gates.fail_if.empty());
+  gates.strict = gates.strict && !(plan.precision_asked && gates.fail_if.empty());
   baseline.gates = read_gates(gates);
   baseline.margin = plan.judging.margin;
   if (flags.baseline.empty()) {
@@ -261,7 +261,7 @@ std::function<int()> set_up(CLI::App& app) {
       ->type_name("T");
   app.add_option(
          "--precision", options.precision,
-         "More pairs, 10 times --trials at most, until the interval is within this share of the ratio")
+         "More pairs, 10 times --trials (30) at most, until the interval is within this share of the ratio")
       ->type_name("P%");
   app.add_option("--interval", options.interval,
                  "sign or bootstrap: how the interval of the median is found (sign)")
@@ -278,7 +278,8 @@ std::function<int()> set_up(CLI::App& app) {
       ->type_name("N[,N|..N]");
   app.add_option("-n,--tasks", options.tasks, "Tasks of one round (as many as fit into its length)")
       ->type_name("N");
-  app.add_option("-d,--duration", options.duration, "Length of one round of the slower backend (50ms)")
+  app.add_option("-d,--duration", options.duration,
+                 "Length of one round of the slower backend (20ms, and up to 150ms where tasks are slow)")
       ->type_name("T");
   app.add_option("--window", options.window, "Unfinished tasks at a time (64, fewer where payloads are huge)")
       ->type_name("N");
@@ -291,8 +292,10 @@ std::function<int()> set_up(CLI::App& app) {
       ->type_name("NAME");
   app.add_option("--stealing", options.stealing, "Whether idle workers take from the queues of others (on)")
       ->type_name("on|off");
-  app.add_option("-r,--trials", options.trials,
-                 "Fresh processes of each backend in each cell (30, in an open loop 10; 6 give an interval)")
+  app.add_option(
+         "-r,--trials", options.trials,
+         "Fresh processes of each backend in each cell, in pairs (30, and up to 120 until the interval is "
+         "within 2%; in an open loop 10; 6 give an interval)")
       ->type_name("N");
   app.add_option("--json", flags->json, "Write every sample to this file; - is standard output")
       ->type_name("FILE");

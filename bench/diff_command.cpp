@@ -124,7 +124,7 @@ void add_gate_flags(CLI::App& app, GateFlags& flags) {
       ->type_name("GATE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--margin", flags.margin, "A smaller change does not matter (5%)")->type_name("P%");
+  app.add_option("--margin", flags.margin, "A smaller change does not matter (3%)")->type_name("P%");
   app.add_flag("--strict", flags.strict, "A gate that is undecided fails too, with exit code 6");
   app.add_flag("--force", flags.force, "Compare results of different machines or builds all the same");
 }

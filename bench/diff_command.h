@@ -11,8 +11,6 @@
 
 namespace twinpool::bench {
 
-/// What counts as no change unless --margin says otherwise.
-inline constexpr double kDefaultMargin = 0.05;
 
 /// What `diff` and `bench --baseline` have in common.
 struct GateFlags {

@@ -69,8 +69,9 @@ double effective_parallelism(double own_cpu_s, double wall_s, int workers, int c
   return wall_s > 0 && could_run > 0 ? own_cpu_s / (wall_s * could_run) : 0;
 }
 
-bool should_rerun(const RerunRule& rule, double foreign_cpus, int cpus, int reruns_so_far) {
-  return reruns_so_far < rule.most_reruns && foreign_cpus > rule.most_foreign_share * cpus;
+bool should_rerun(const RerunRule& rule, double foreign_s, double wall_s, int cpus, int reruns_so_far) {
+  return reruns_so_far < rule.most_reruns &&
+         foreign_s > std::max(rule.least_foreign_s, rule.most_foreign_share * cpus * wall_s);
 }
 
 }  // namespace twinpool::bench

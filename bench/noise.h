@@ -48,11 +48,12 @@ inline constexpr double kLeastParallelism = 0.9;
 /// side.
 struct RerunRule {
   double most_foreign_share = 0.10;  ///< of the usable CPUs
+  double least_foreign_s = 0.03;     ///< three ticks of /proc/stat: less may be nothing but its rounding
   int most_reruns = 2;               ///< for one pair; after that the pair counts as it is
 };
 
-/// Takes: the foreign CPUs of the noisier round of the pair, and how often this pair was measured again
+/// Takes: the CPU seconds that others took during a pair of that length, and how often it was measured again
 /// already.
-bool should_rerun(const RerunRule& rule, double foreign_cpus, int cpus, int reruns_so_far);
+bool should_rerun(const RerunRule& rule, double foreign_s, double wall_s, int cpus, int reruns_so_far);
 
 }  // namespace twinpool::bench

@@ -229,6 +229,7 @@ void read_judging(Plan& plan, const BenchOptions& options) {
   if (!options.margin.empty()) plan.judging.margin = read_share("--margin", options.margin);
   if (options.precision.empty()) return;
   plan.precision = read_share("--precision", options.precision);
+  plan.precision_asked = true;
   if (plan.backends.size() != 2)
     throw UsageError("--precision is about the ratio of the two backends; leave out --backend");
   if (static_cast<std::size_t>(plan.trials) < kFewestForInterval)
@@ -242,8 +243,9 @@ void choose_round_length(Plan& plan, const std::string& duration, const std::vec
   if (duration.empty()) {
     for (const OpenLoad& load : loads)
       plan.round_length = std::max(plan.round_length, default_round_length(load));
+    plan.stretched_round = std::max<std::chrono::nanoseconds>(kStretchedRound, plan.round_length);
   } else {
-    plan.round_length = require(parse_duration("--duration", duration));
+    plan.round_length = plan.stretched_round = require(parse_duration("--duration", duration));
     if (plan.round_length > kLongestRound) {
       throw UsageError(fmt::format("--duration is the length of one round and can be {} s at most, not {}",
                                    kLongestRound.count(), duration));
@@ -267,7 +269,8 @@ std::vector<Cell> make_cells(const Workload& workload, const BenchOptions& optio
 
 std::size_t Plan::most_pairs() const {
   const auto first = static_cast<std::size_t>(trials);
-  return precision ? std::min<std::size_t>(kPrecisionFactor * first, kMostTrials) : first;
+  if (!precision) return first;
+  return std::min<std::size_t>((precision_asked ? kAskedFactor : kDefaultFactor) * first, kMostTrials);
 }
 
 MachineRoom read_machine_room() {
@@ -326,6 +329,8 @@ Plan make_plan(const BenchOptions& options, const MachineRoom& room) {
   }
   choose_round_length(plan, options.duration, loads);
   if (options.trials.empty() && !loads.empty()) plan.trials = kOpenLoopTrials;
+  const bool closed_pairs = loads.empty() && plan.backends.size() == 2;
+  if (options.trials.empty() && closed_pairs && !plan.precision) plan.precision = kDefaultPrecision;
   std::set<std::string> known;  // a sweep of what means nothing to a workload makes one cell again and again
   for (const Workload* workload : chosen) {
     for (const BenchOptions& variant : variants) {

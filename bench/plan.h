@@ -26,7 +26,7 @@ struct BenchOptions {
   std::string backend = {};                  ///< empty: both
   std::vector<std::string> workers = {};     ///< each "N", "N,N" or "N..N"; empty: usable CPUs
   std::string tasks = {};                    ///< tasks of a round; empty: calibrated
-  std::string duration = {};                 ///< length of a round; empty: kRoundLength
+  std::string duration = {};                 ///< length of a round; empty: kRoundLength or a bit more
   std::string window = {};
   std::string payload = {};
   std::string priority = {};  ///< of each task
@@ -38,8 +38,8 @@ struct BenchOptions {
   std::string plant = {};                ///< BACKEND:P%, a slowdown on purpose
   std::string aa = {};                   ///< a backend to be run on both sides
   std::string interval = {};             ///< sign or bootstrap; empty: sign
-  std::string precision = {};            ///< P%; empty: as many pairs as there are trials
-  std::string margin = {};               ///< P%; empty: 5%
+  std::string precision = {};            ///< P%; empty: kDefaultPrecision, or with trials as many pairs
+  std::string margin = {};               ///< P%; empty: kDefaultMargin
   std::vector<std::string> rates = {};   ///< each "R" or "R,R"; empty: a closed loop
   std::string ramp = {};                 ///< "R..R": a rate that rises during each round; empty: none
   std::string arrivals = {};             ///< fixed or poisson; empty: fixed
@@ -49,15 +49,20 @@ struct BenchOptions {
   std::vector<std::string> sweeps = {};  ///< each "NAME=FIRST..LAST"
 };
 
-/// Many short rounds rather than few long ones: fresh processes differ more than the parts of a round. See
+/// Many short rounds rather than few long ones, and more of them where fresh processes differ more. See
 /// STATISTICS.md.
 inline constexpr int kDefaultTrials = 30;
+inline constexpr double kDefaultPrecision = 0.02;
 inline constexpr int kOpenLoopTrials = 10;  ///< whose rounds are ten times as long
 inline constexpr int kMostTrials = 10'000;
 inline constexpr std::uint64_t kDefaultWindow = 64;
 inline constexpr std::uint64_t kMostTasks = 1'000'000'000;
 inline constexpr std::uint64_t kDefaultSeed = 42;
-inline constexpr std::chrono::milliseconds kRoundLength{50};
+inline constexpr std::chrono::milliseconds kRoundLength{20};
+/// A round has at least so many tasks for each worker, if it does not take longer than kStretchedRound: with
+/// fewer its ends, where workers wait, and the part of a task that does not fit are some per cent of it.
+inline constexpr std::uint64_t kLeastTasksEach = 32;
+inline constexpr std::chrono::milliseconds kStretchedRound{150};
 inline constexpr std::chrono::seconds kLongestRound{600};
 
 /// workload x parameters: what one line of the table is about.
@@ -91,6 +96,7 @@ struct Plan {
   int trials = kDefaultTrials;  ///< of each backend in each cell: the number of pairs
   std::optional<std::uint64_t> tasks;
   std::chrono::nanoseconds round_length = kRoundLength;
+  std::chrono::nanoseconds stretched_round = kStretchedRound;  ///< where the tasks are slow: kLeastTasksEach
   std::uint64_t seed = kDefaultSeed;
   std::string input;
   std::vector<std::string> load = {};  ///< libraries that each trial loads
@@ -99,7 +105,9 @@ struct Plan {
   std::optional<double> max_time_s = {};
   Judging judging = {};
   /// The half-width of each ratio's interval, as a share, at which a cell has enough pairs; see precision.h.
+  /// None: it has as many as there are trials.
   std::optional<double> precision = {};
+  bool precision_asked = false;  ///< else it is the default: aimed at, and nothing is said when it is missed
 
   /// Pairs that one cell gets at most.
   [[nodiscard]] std::size_t most_pairs() const;

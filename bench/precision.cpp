@@ -44,13 +44,14 @@ std::optional<bool> reached_precision(const CellResult& cell, const Plan& plan) 
 }
 
 bool every_cell_is_precise(const BenchResults& results) {
+  if (!results.plan.precision_asked) return true;
   return std::all_of(results.cells.begin(), results.cells.end(), [&](const CellResult& cell) {
     return reached_precision(cell, results.plan).value_or(true);
   });
 }
 
 std::string describe_precision(const BenchResults& results) {
-  if (!results.plan.precision) return "";
+  if (!results.plan.precision_asked) return "";
   std::vector<std::string> missed;
   for (const CellResult& cell : results.cells) {
     if (cell.complete && !*reached_precision(cell, results.plan)) missed.push_back(describe_miss(cell));

@@ -8,12 +8,14 @@
 #include "bench/results.h"
 #include "bench/statistics.h"
 
-/// `--precision`: pairs until the interval is narrow enough. The rule is fixed before the run and looks at
-/// the width of the interval only, never at where it lies.
+/// Pairs until the interval is narrow enough: by default within bounds, with `--precision` within wider ones.
+/// The rule is fixed before the run and looks at the width of the interval only, never at where it lies.
 namespace twinpool::bench {
 
-/// A cell gets this many times --trials at most, so that a precision that the machine cannot give ends too.
-inline constexpr std::size_t kPrecisionFactor = 10;
+/// A cell gets this many times its first pairs at most, so that a precision that the machine cannot give ends
+/// too.
+inline constexpr std::size_t kDefaultFactor = 4;
+inline constexpr std::size_t kAskedFactor = 10;
 
 /// Whether a cell's pairs are looked at after `pairs` of them: first at `first`, then each time a quarter
 /// more, always at whole blocks of two. Few looks keep the interval near to its coverage.
@@ -23,8 +25,9 @@ inline constexpr std::size_t kPrecisionFactor = 10;
 /// precision.
 [[nodiscard]] bool is_precise(std::span<const double> log_ratios, const Judging& judging, double precision);
 
-/// Whether the cell reached the precision that the plan asks for; nothing when it asks for none.
+/// Whether the cell reached the precision of the plan; nothing when it has none.
 [[nodiscard]] std::optional<bool> reached_precision(const CellResult& cell, const Plan& plan);
+/// As far as it was asked for.
 [[nodiscard]] bool every_cell_is_precise(const BenchResults& results);
 
 /// One or two sentences with line ends on which cells reached the precision, and how near the others came; ""

@@ -220,6 +220,8 @@ void read_judging(const JsonNode& options, Plan& plan) {
   plan.judging.margin = options.at("margin").positive();
   if (const JsonNode precision = options.at("precision"); !precision.is_null())
     plan.precision = precision.positive();
+  plan.precision_asked =
+      options.has("precision_asked") ? options.at("precision_asked").flag() : plan.precision.has_value();
 }
 
 Control read_control(const JsonNode& node) {

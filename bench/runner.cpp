@@ -55,9 +55,9 @@ class ForeignMeter {
   [[nodiscard]] double cpus() const {
     const auto now = read_cpu_times();
     if (!before_ || !now) return 0;
-    return foreign_cpus(*before_, *now, own_cpu_s_ - own_before_ + driver_cpu() - driver_before_,
-                        seconds_since(begin_));
+    return foreign_cpus(*before_, *now, own_cpu_s_ - own_before_ + driver_cpu() - driver_before_, wall_s());
   }
+  [[nodiscard]] double wall_s() const { return seconds_since(begin_); }
 
  private:
   static double driver_cpu() {
@@ -176,8 +176,7 @@ class Runner {
     if (cell.open && result.rate_tasks_per_s == 0) {
       choose_rate(result);
     } else if (result.tasks == 0) {
-      result.tasks =
-          plan_.tasks ? *plan_.tasks : tasks_for(slowest_rate(cell, kCalibrate_s), round_length_s());
+      result.tasks = plan_.tasks ? *plan_.tasks : tasks_of_round(cell, slowest_rate(cell, kCalibrate_s));
     }
     for (BackendResult& side : result.sides) {
       if (!side.peak) measure_memory(cell, side, result);
@@ -272,6 +271,13 @@ class Runner {
     result.tasks = static_cast<std::uint64_t>(std::max(1.0, std::round(std::min(wanted, most))));
   }
 
+  /// Takes: the rate of the slower backend.
+  [[nodiscard]] std::uint64_t tasks_of_round(const Cell& cell, double rate) const {
+    const double stretched_s = std::chrono::duration<double>(plan_.stretched_round).count();
+    const double least = static_cast<double>(kLeastTasksEach) * cell.workers;
+    return tasks_for(rate, std::max(round_length_s(), std::min(stretched_s, least / rate)));
+  }
+
   static std::uint64_t tasks_for(double rate, double seconds) {
     return static_cast<std::uint64_t>(std::clamp(rate * seconds, 1.0, static_cast<double>(kMostTasks)));
   }
@@ -286,16 +292,15 @@ class Runner {
       order = first == twinpool::bench::Side::kA ? std::vector<std::size_t>{0, 1}
                                                  : std::vector<std::size_t>{1, 0};
     for (int reruns = 0;; ++reruns) {
-      double foreign = 0;
+      const ForeignMeter meter(trial_cpu_s_);
       std::vector<std::optional<Sample>> samples(cell.sides.size());
       for (const std::size_t side : order) {
-        const ForeignMeter meter(trial_cpu_s_);
         samples[side] = run_round(cell, cell.sides[side].backend);
-        foreign = std::max(foreign, meter.cpus());
       }
       // Reruns must not make a busy machine measure for ever.
       const bool affordable = results_.reruns * 5 < plan_.trials * static_cast<int>(plan_.cells.size());
-      if (affordable && should_rerun(RerunRule{}, foreign, results_.usable_cpus, reruns)) {
+      const double wall_s = meter.wall_s();
+      if (affordable && should_rerun({}, meter.cpus() * wall_s, wall_s, results_.usable_cpus, reruns)) {
         ++results_.reruns;
         continue;
       }

@@ -100,11 +100,15 @@ enum class IntervalMethod { kSign, kBootstrap };
 [[nodiscard]] std::string_view name_of(IntervalMethod method);
 [[nodiscard]] std::optional<IntervalMethod> interval_method_named(std::string_view name);
 
+/// A smaller difference does not matter, unless told otherwise. Below the 5 % that a run of defaults has to
+/// find.
+inline constexpr double kDefaultMargin = 0.03;
+
 /// How the pairs of a cell are judged; fixed before the run.
 struct Judging {
   IntervalMethod interval = IntervalMethod::kSign;
-  std::uint64_t seed = 0;  ///< of the bootstrap
-  double margin = 0.05;    ///< a ratio surely within 1/(1+margin) and 1+margin is "same"
+  std::uint64_t seed = 0;          ///< of the bootstrap
+  double margin = kDefaultMargin;  ///< a ratio surely within 1/(1+margin) and 1+margin is "same"
 };
 
 /// The interval of the median by the method asked for.

@@ -220,6 +220,8 @@ json options_json(const Plan& plan) {
           {"interval", name_of(plan.judging.interval)},
           {"margin", plan.judging.margin},
           {"precision", optional_json(plan.precision)},
+          {"precision_asked", plan.precision_asked},
+          {"stretched_round_s", std::chrono::duration<double>(plan.stretched_round).count()},
           {"cells", cells}};
 }
 

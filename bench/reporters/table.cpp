@@ -193,6 +193,15 @@ std::string open_loop_tables(const BenchResults& results, const TextStyle& style
   return text + "\n";
 }
 
+/// The kernel tells user from system time by its ticks, which are as long as half a round: only many together
+/// say it.
+template <typename Of>
+double mean_over(const BackendResult& side, Of of) {
+  double sum = 0;
+  for (const Sample& sample : side.samples) sum += of(sample);
+  return sum / static_cast<double>(side.samples.size());
+}
+
 /// The median over all samples of a quantity that only this table shows.
 template <typename Of>
 double median_over(const BackendResult& side, Of of) {
@@ -208,8 +217,8 @@ std::string cpu_table(const BenchResults& results, const TextStyle& style) {
       Loops::kAll, [&](const CellResult& cell, const BackendResult& side) -> std::vector<std::string> {
         if (side.samples.empty()) return std::vector<std::string>(7, kNothing);
         const auto parallelism = effective_parallelism(cell, side, results.usable_cpus);
-        return {print_duration(median_over(side, [](const Sample& s) { return s.cpu_user_s; })),
-                print_duration(median_over(side, [](const Sample& s) { return s.cpu_system_s; })),
+        return {print_duration(mean_over(side, [](const Sample& s) { return s.cpu_user_s; })),
+                print_duration(mean_over(side, [](const Sample& s) { return s.cpu_system_s; })),
                 print_number(*median_of(side, per_cpu_second_of)),
                 parallelism ? fmt::format("{:.2f}", *parallelism) : kNothing,
                 fmt::format("{:.2f}", median_over(side,

@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/random/mersenne_twister.hpp>
+#include <boost/random/normal_distribution.hpp>
+#include <boost/random/uniform_int_distribution.hpp>
 #include <cmath>
 #include <vector>
 
@@ -45,6 +48,7 @@ TEST(Precision, IsHalfTheWidthOfTheInterval) {
 BenchResults precise_results(double precision, FixedRun run = {}) {
   BenchResults results = fixed_results(run);
   results.plan.precision = precision;
+  results.plan.precision_asked = true;
   return results;
 }
 
@@ -65,6 +69,43 @@ TEST(Precision, IsReportedWhetherItWasReachedOrNot) {
       make_report(fixed_results(), {}).at("cells")[0].at("judgement").at("precision_reached").is_null());
 }
 
+/// Of 4000 cells whose pairs scatter like that around 0, measured by the rule of the defaults: the share
+/// whose interval holds the truth.
+template <typename Draw>
+double coverage_of_defaults(Draw draw) {
+  constexpr int kCells = 4000;
+  constexpr std::size_t kMost = kDefaultFactor * kDefaultTrials;
+  int held = 0;
+  for (int cell = 0; cell < kCells; ++cell) {
+    std::vector<double> logs;
+    do {
+      logs.push_back(draw());
+    } while (logs.size() < kMost &&
+             !(is_look(logs.size(), kDefaultTrials) && is_precise(logs, {}, kDefaultPrecision)));
+    const auto interval = interval_of(logs, {});
+    held += interval->low <= 0 && interval->high >= 0 ? 1 : 0;
+  }
+  return static_cast<double>(held) / kCells;
+}
+
+TEST(Precision, KeepsItsCoverageAlthoughItStopsWhenItIsReached) {
+  boost::random::mt19937_64 engine(7);
+  boost::random::normal_distribution<double> normal;
+  boost::random::uniform_int_distribution<int> lump(-1, 1);
+  // The standard error of each share is 0.35 %.
+  for (const double spread : {0.04, 0.05, 0.07})
+    EXPECT_GE(coverage_of_defaults([&] { return spread * normal(engine); }), 0.938) << spread;
+  EXPECT_GE(coverage_of_defaults([&] { return 0.04 * lump(engine) + 0.005 * normal(engine); }), 0.935);
+}
+
+TEST(Precision, OfTheDefaultIsAimedAtAndNotComplainedOf) {
+  BenchResults results = precise_results(0.0001);
+  results.plan.precision_asked = false;
+  EXPECT_THAT(describe_precision(results), IsEmpty());
+  EXPECT_TRUE(every_cell_is_precise(results));
+  EXPECT_EQ(reached_precision(results.cells[0], results.plan), false);
+}
+
 std::string refusal(const BenchOptions& options) {
   try {
     (void)make_plan(options, {.usable_cpus = 2, .available_bytes = std::uint64_t{8} << 30});
@@ -83,6 +124,20 @@ TEST(Precision, IsRefusedWhereItCannotBeMeant) {
   EXPECT_THAT(refusal({.margin = "5"}), HasSubstr("--margin"));
   EXPECT_THAT(refusal({.aa = "both"}), HasSubstr("--aa runs one backend on both sides"));
   EXPECT_THAT(refusal({.backend = "threads", .aa = "threads"}), HasSubstr("leave out --backend"));
+}
+
+TEST(Plan, AimsAtTheDefaultPrecisionUnlessTheTrialsAreGiven) {
+  const MachineRoom room{.usable_cpus = 2, .available_bytes = std::uint64_t{8} << 30};
+  const Plan plan = make_plan({}, room);
+  EXPECT_EQ(plan.precision, kDefaultPrecision);
+  EXPECT_FALSE(plan.precision_asked);
+  EXPECT_EQ(plan.most_pairs(), 120u);
+  EXPECT_THAT(looks_up_to(plan.most_pairs(), static_cast<std::size_t>(plan.trials)),
+              ElementsAre(30, 38, 48, 60, 76, 96, 120));
+  EXPECT_EQ(make_plan({.trials = "30"}, room).precision, std::nullopt);
+  EXPECT_EQ(make_plan({.backend = "threads"}, room).precision, std::nullopt);  // no ratio
+  EXPECT_EQ(make_plan({.rates = {"70%"}}, room).precision, std::nullopt);
+  EXPECT_TRUE(make_plan({.precision = "2%"}, room).precision_asked);
 }
 
 TEST(Plan, NeverMeasuresMoreThanTenTimesThePairs) {
@@ -157,7 +212,7 @@ TEST(Judgement, StandsInTheReport) {
 }
 
 TEST(Judgement, TakesTheMarginOfTheRun) {
-  BenchResults results = fixed_results({.processes = 970, .jitter = 0.001});
+  BenchResults results = fixed_results({.processes = 980, .jitter = 0.001});
   EXPECT_EQ(find(results.cells[0], 2), CellFinding::kSame);
   results.cells[0].judging.margin = 0.01;
   EXPECT_EQ(find(results.cells[0], 2), CellFinding::kThreads);

@@ -57,12 +57,18 @@ TEST(EffectiveParallelism, ComparesWithWhatWorkersAndCpusAllow) {
 }
 
 TEST(ShouldRerun, LooksOnlyAtForeignCpuAndTheCount) {
-  const RerunRule rule{.most_foreign_share = 0.1, .most_reruns = 2};
-  EXPECT_FALSE(should_rerun(rule, 0.2, 2, 0));
-  EXPECT_TRUE(should_rerun(rule, 0.21, 2, 0));
-  EXPECT_TRUE(should_rerun(rule, 0.21, 2, 1));
-  EXPECT_FALSE(should_rerun(rule, 0.21, 2, 2));
-  EXPECT_FALSE(should_rerun(rule, 0.21, 4, 0));
+  const RerunRule rule{.most_foreign_share = 0.1, .least_foreign_s = 0.03, .most_reruns = 2};
+  EXPECT_FALSE(should_rerun(rule, 0.2, 1, 2, 0));
+  EXPECT_TRUE(should_rerun(rule, 0.21, 1, 2, 0));
+  EXPECT_TRUE(should_rerun(rule, 0.21, 1, 2, 1));
+  EXPECT_FALSE(should_rerun(rule, 0.21, 1, 2, 2));
+  EXPECT_FALSE(should_rerun(rule, 0.21, 1, 4, 0));
+}
+
+TEST(ShouldRerun, TakesNoRoundingOfTheKernelsClockForANeighbour) {
+  // A tenth of two CPUs over 50 ms is 10 ms: one tick.
+  EXPECT_FALSE(should_rerun({}, 0.02, 0.05, 2, 0));
+  EXPECT_TRUE(should_rerun({}, 0.04, 0.05, 2, 0));
 }
 
 }  // namespace

@@ -35,6 +35,8 @@ TEST(Plan, WithoutFlagsRunsAllWorkloadsOnBothTwinsWithOneWorkerAUsableCpu) {
   }
   EXPECT_EQ(plan.trials, kDefaultTrials);
   EXPECT_EQ(plan.round_length, kRoundLength);
+  EXPECT_EQ(plan.stretched_round, kStretchedRound);
+  EXPECT_EQ(make_plan({.duration = "70ms"}, kRoom).stretched_round, std::chrono::milliseconds(70));
   EXPECT_FALSE(plan.tasks.has_value());
 }
 

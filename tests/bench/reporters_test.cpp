@@ -72,8 +72,8 @@ TEST(Finding, IsNoClearDifferenceWhenTheIntervalIncludesOne) {
 }
 
 TEST(Finding, IsTheSameWhenItIsSmallerThanTheMargin) {
-  EXPECT_EQ(find(make_results(0.97, 10, 0.001).cells[0], 2), CellFinding::kSame);
-  EXPECT_EQ(find(make_results(0.95, 10, 0.001).cells[0], 2), CellFinding::kThreads);
+  EXPECT_EQ(find(make_results(0.98, 10, 0.001).cells[0], 2), CellFinding::kSame);
+  EXPECT_EQ(find(make_results(0.96, 10, 0.001).cells[0], 2), CellFinding::kThreads);
 }
 
 TEST(Finding, NeedsSixPairs) {
