@@ -18,7 +18,7 @@
 namespace twinpool::bench {
 namespace {
 
-constexpr std::uint64_t kMostWarmTasks = 4096;
+constexpr std::uint64_t kMostWarmTasks = 4096;  // where nobody knows how long they take
 constexpr auto kDrainLimit = std::chrono::seconds(10);
 
 double seconds_since(Clock::time_point begin) {
@@ -164,12 +164,10 @@ void measure_latency(const RoundSpec& spec, Sample& sample) {
 }  // namespace
 
 Tally warm_up(Flow& flow, const RoundSpec& spec) {
-  const std::uint64_t wanted = std::max(spec.window, spec.tasks / 10);
-  return flow.run(
-      {.first = 0,
-       .tasks = std::min(std::min(wanted, kMostWarmTasks), std::max<std::uint64_t>(1, spec.tasks)),
-       .window = spec.window},
-      nullptr);
+  const std::uint64_t unknown = std::min(std::max(spec.window, spec.tasks / 10), kMostWarmTasks);
+  const std::uint64_t wanted = spec.warm_tasks != 0 ? std::max(spec.window, spec.warm_tasks) : unknown;
+  const std::uint64_t most = std::max<std::uint64_t>(1, spec.tasks);
+  return flow.run({.first = 0, .tasks = std::min(wanted, most), .window = spec.window}, nullptr);
 }
 
 nlohmann::json to_json(const Tally& tally) {

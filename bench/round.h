@@ -22,7 +22,9 @@ struct RoundSpec {
   std::string workload;
   int workers = 1;
   std::uint64_t window = 1;
-  std::uint64_t tasks = 0;          ///< 0: find out how fast it is
+  std::uint64_t tasks = 0;  ///< 0: find out how fast it is
+  std::uint64_t warm_tasks =
+      0;  ///< tasks before the measured ones, and at least a window; 0: a tenth of them
   std::uint64_t latency_tasks = 0;  ///< tasks of the second stretch, in which every task is timed
   std::uint64_t max_shared_bytes = 0;
   Strategy strategy = Strategy::kSharedQueue;

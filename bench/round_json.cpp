@@ -13,6 +13,7 @@ void to_json(nlohmann::json& json, const RoundSpec& spec) {
           {"workers", spec.workers},
           {"window", spec.window},
           {"tasks", spec.tasks},
+          {"warm_tasks", spec.warm_tasks},
           {"latency_tasks", spec.latency_tasks},
           {"max_shared_bytes", spec.max_shared_bytes},
           {"planted_tasks", spec.planted_tasks},
@@ -44,6 +45,7 @@ void from_json(const nlohmann::json& json, RoundSpec& spec) {
   json.at("workers").get_to(spec.workers);
   json.at("window").get_to(spec.window);
   json.at("tasks").get_to(spec.tasks);
+  json.at("warm_tasks").get_to(spec.warm_tasks);
   json.at("latency_tasks").get_to(spec.latency_tasks);
   json.at("max_shared_bytes").get_to(spec.max_shared_bytes);
   json.at("planted_tasks").get_to(spec.planted_tasks);

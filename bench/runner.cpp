@@ -33,7 +33,12 @@ constexpr double kControlRound_s = 0.08;    // it only has to show the noise, no
 constexpr double kEndReserve_s = 6;
 constexpr double kCalibrate_s = 0.08;
 constexpr double kCapacity_s = 0.4;  // a rate that is a share of the capacity is as wrong as the capacity
-constexpr std::uint64_t kLatencyTasks = 1000;  // times the trials: p99 needs a hundred samples beyond it
+/// Timed tasks of all first trials together, if a round has enough: p99.9 takes 10 000 samples, and a hundred
+/// beyond it make p99.
+constexpr std::uint64_t kTimedTasks = 12'000;
+/// Before what is measured: allocators fill their caches, workers map what they share, and the kernel needs
+/// some ticks to give threads CPUs of their own.
+constexpr double kWarmUp_s = 0.02;
 constexpr std::uint64_t kTextBytes = 8 << 20;
 /// A round that takes so much longer than it was laid out for is stuck.
 constexpr double kPatience = 40;
@@ -328,7 +333,11 @@ class Runner {
     if (cell.cell.open) {  // each pair has arrivals of its own, the same for both
       open_up(spec, *cell.cell.open, cell.rate_tasks_per_s, plan_.seed + cell.sides.front().samples.size());
     } else {
-      spec.latency_tasks = std::clamp<std::uint64_t>(cell.tasks / 2, 1, kLatencyTasks);
+      const std::uint64_t timed = kTimedTasks / static_cast<std::uint64_t>(plan_.trials) + 1;
+      spec.latency_tasks = std::clamp<std::uint64_t>(cell.tasks / 2, 1, std::min<std::uint64_t>(timed, 1000));
+      const double warm_share = kWarmUp_s / std::max(kWarmUp_s, round_length_s());
+      if (!plan_.tasks)
+        spec.warm_tasks = static_cast<std::uint64_t>(warm_share * static_cast<double>(cell.tasks));
     }
     std::string crash;
     auto sample = run_trial(spec, crash);
