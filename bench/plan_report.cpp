@@ -14,7 +14,7 @@ namespace {
 
 /// Beside its round each trial starts and stops two pools, warms up and times single tasks. Rough: an
 /// estimate is for planning, and the progress of a run corrects it.
-constexpr double kTrialFixed_s = 0.02;
+constexpr double kTrialFixed_s = 0.03;
 constexpr double kTrialPerRound = 1.3;
 constexpr double kCellFixed_s = 0.8;  ///< its calibration and its memory trials
 constexpr double kRunFixed_s = 8;     ///< both controls, and the drill of a crash
