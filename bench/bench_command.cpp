@@ -259,9 +259,10 @@ std::function<int()> set_up(CLI::App& app) {
   app.add_option("--max-time", options.max_time,
                  "Length of the whole run: fewer trials where they do not fit")
       ->type_name("T");
-  app.add_option(
-         "--precision", options.precision,
-         "More pairs, 10 times --trials (30) at most, until the interval is within this share of the ratio")
+  app.add_option("--precision", options.precision,
+                 fmt::format("More pairs, {} times --trials ({}) at most, until the interval is within this "
+                             "share of the ratio",
+                             kAskedFactor, kDefaultTrials))
       ->type_name("P%");
   app.add_option("--interval", options.interval,
                  "sign or bootstrap: how the interval of the median is found (sign)")
@@ -278,8 +279,10 @@ std::function<int()> set_up(CLI::App& app) {
       ->type_name("N[,N|..N]");
   app.add_option("-n,--tasks", options.tasks, "Tasks of one round (as many as fit into its length)")
       ->type_name("N");
-  app.add_option("-d,--duration", options.duration,
-                 "Length of one round of the slower backend (20ms, and up to 150ms where tasks are slow)")
+  app.add_option(
+         "-d,--duration", options.duration,
+         fmt::format("Length of one round of the slower backend ({}ms, and up to {}ms where tasks are slow)",
+                     kRoundLength.count(), kStretchedRound.count()))
       ->type_name("T");
   app.add_option("--window", options.window, "Unfinished tasks at a time (64, fewer where payloads are huge)")
       ->type_name("N");
@@ -294,8 +297,11 @@ std::function<int()> set_up(CLI::App& app) {
       ->type_name("on|off");
   app.add_option(
          "-r,--trials", options.trials,
-         "Fresh processes of each backend in each cell, in pairs (30, and up to 120 until the interval is "
-         "within 2%; in an open loop 10; 6 give an interval)")
+         fmt::format(
+             "Fresh processes of each backend in each cell, in pairs ({}, and up to {} until the interval is "
+             "within {:.3g}%; in an open loop {}; {} give an interval)",
+             kDefaultTrials, kDefaultFactor * kDefaultTrials, kDefaultPrecision * 100, kOpenLoopTrials,
+             kFewestForInterval))
       ->type_name("N");
   app.add_option("--json", flags->json, "Write every sample to this file; - is standard output")
       ->type_name("FILE");

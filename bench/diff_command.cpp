@@ -74,7 +74,8 @@ int run_diff(const DiffFlags& flags) {
   check_outputs(flags.out, flags.format, "");
   std::vector<std::pair<std::string_view, std::unique_ptr<OutputFile>>> outputs;
   for (const std::string& path : flags.out)
-    outputs.emplace_back(choose_summary_format("a comparison", path, flags.format), open_output("--out", path));
+    outputs.emplace_back(choose_summary_format("a comparison", path, flags.format),
+                         open_output("--out", path));
   std::vector<Recording> runs;
   for (const std::string& path : flags.files) runs.push_back(read_recording(path));
   const std::string warnings = check_comparable(runs, flags.gates.force);
@@ -124,7 +125,9 @@ void add_gate_flags(CLI::App& app, GateFlags& flags) {
       ->type_name("GATE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--margin", flags.margin, "A smaller change does not matter (3%)")->type_name("P%");
+  app.add_option("--margin", flags.margin,
+                 fmt::format("A smaller change does not matter ({:.3g}%)", kDefaultMargin * 100))
+      ->type_name("P%");
   app.add_flag("--strict", flags.strict, "A gate that is undecided fails too, with exit code 6");
   app.add_flag("--force", flags.force, "Compare results of different machines or builds all the same");
 }

@@ -11,7 +11,6 @@
 
 namespace twinpool::bench {
 
-
 /// What `diff` and `bench --baseline` have in common.
 struct GateFlags {
   std::vector<std::string> fail_if = {};
