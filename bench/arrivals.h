@@ -12,7 +12,7 @@ namespace twinpool::bench {
 struct RateCourse {
   double begin_per_s = 1;  ///< above 0
   double end_per_s = 1;    ///< not below it
-  double length_s = 0;     ///< of the rise; the rate stays at its end afterwards. 0 where there is no rise
+  double length_s = 0;     ///< of the rise, above 0 where there is one; the rate stays at its end afterwards
 
   /// When so many tasks were due: the inverse of the integral of the rate.
   [[nodiscard]] double seconds_until(double tasks) const;
@@ -21,9 +21,8 @@ struct RateCourse {
 /// When each task of an open loop is meant to start. The same seed gives the same times everywhere, so both
 /// backends of a pair get one schedule.
 ///
-/// Source: exponential gaps by inversion make a Poisson process, and one whose rate changes by the inverse of
-/// the
-///         integral of its rate: Devroye 1986, "Non-Uniform Random Variate Generation", VI.1.
+/// Source: exponential gaps by inversion make a Poisson process, and the inverse of the integral of its rate
+///         one whose rate changes: Devroye 1986, "Non-Uniform Random Variate Generation", VI.1.
 class ArrivalTimes {
  public:
   ArrivalTimes(Arrivals arrivals, const RateCourse& course, std::uint64_t seed);

@@ -24,7 +24,7 @@ double x_of(SweepAxis axis, const Cell& cell) {
     case SweepAxis::kRate:
       break;
   }
-  return cell.open->percent > 0 ? cell.open->percent : cell.open->tasks_per_s;
+  return cell.open->rate();
 }
 
 /// A rate in the unit in which the load was asked for.
@@ -171,20 +171,11 @@ std::vector<Curve> curves_along(const BenchResults& results, const Sweep& sweep)
   return found;
 }
 
-/// One step of a ramp over all trials.
-struct SteppedLoad {
-  double offered_tasks_per_s = 0;
-  std::uint64_t offered = 0;
-  std::uint64_t done = 0;
-  LatencySpectrum latency;
-};
-
-std::vector<SteppedLoad> steps_of(const BackendResult& side) {
-  std::vector<SteppedLoad> steps;
+/// The steps of a ramp over all trials.
+std::vector<RampStep> steps_of(const BackendResult& side) {
+  std::vector<RampStep> steps(kRampSteps);
   for (const Sample& sample : side.samples) {
-    if (!sample.open) continue;
-    steps.resize(std::max(steps.size(), sample.open->ramp.size()));
-    for (std::size_t i = 0; i < sample.open->ramp.size(); ++i) {
+    for (std::size_t i = 0; sample.open && i < std::min(steps.size(), sample.open->ramp.size()); ++i) {
       const RampStep& one = sample.open->ramp[i];
       steps[i].offered_tasks_per_s = one.offered_tasks_per_s;
       steps[i].offered += one.offered;
@@ -205,19 +196,15 @@ Curve curve_of_ramp(const CellResult& cell, std::size_t at, const BackendResult&
               .backend = side.backend};
   const auto steps = steps_of(side);
   for (std::size_t i = 0; i < steps.size(); ++i) {
-    const SteppedLoad& step = steps[i];
+    const RampStep& step = steps[i];
     if (step.offered == 0) continue;
-    const double begin = load.percent > 0 ? load.percent : load.tasks_per_s;
-    const double x =
-        begin + (load.rise_to - begin) * (static_cast<double>(i) + 0.5) / static_cast<double>(kRampSteps);
+    const double x = rate_of_step(load.rate(), load.rise_to, i);
     const double share = static_cast<double>(step.done) / static_cast<double>(step.offered);
     curve.points.push_back({.cell = at,
                             .x = x,
                             .value = rate_text(load, x),
                             .throughput_tasks_per_s = step.offered_tasks_per_s * share,
-                            .p99_s = step.latency.count() == 0
-                                         ? 0
-                                         : static_cast<double>(step.latency.percentile_ns(0.99)) * 1e-9,
+                            .p99_s = step.latency.count() == 0 ? 0 : percentiles(step.latency).p99,
                             .achieved_share = share});
   }
   if (!curve.points.empty()) find_knee_of(curve);
@@ -230,7 +217,7 @@ std::vector<Curve> find_curves(const BenchResults& results) {
   std::vector<Curve> all;
   for (std::size_t i = 0; i < results.cells.size(); ++i) {
     const CellResult& cell = results.cells[i];
-    if (!cell.cell.open || cell.cell.open->rise_to <= 0) continue;
+    if (!cell.cell.open || !cell.cell.open->is_ramp()) continue;
     for (const BackendResult& side : cell.sides) {
       Curve curve = curve_of_ramp(cell, i, side);
       if (curve.points.size() > 1) all.push_back(std::move(curve));

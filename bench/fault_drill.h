@@ -144,8 +144,7 @@ struct DrillResults {
 ///
 /// Takes:   `progress`, called after every run with the runs so far and how many there will be.
 /// Gives:   all runs, none where a fault does not apply to a twin; fewer when an Interrupt that lives
-/// meanwhile
-///          got a signal.
+///          meanwhile got a signal.
 /// Errors:  DrillFailure when a pool cannot be started, std::system_error when no process can.
 /// Threads: as for Trial: this program has one thread.
 DrillResults run_drills(

@@ -75,23 +75,6 @@ OpenLoad read_manner(const BenchOptions& options) {
   return load;
 }
 
-/// "70%" or "20k".
-OpenLoad read_rate_of(const char* flag, const std::string& text) {
-  OpenLoad load;
-  if (text.ends_with('%')) {
-    load.percent = read_share(flag, text);
-    return load;
-  }
-  const auto rate = parse_rate(flag, text);
-  if (!rate) throw UsageError(rate.error + ", or 70% of the capacity");
-  if (*rate > kMostRate) {
-    throw UsageError(fmt::format("{} can be {} at most, which is more than one thread submits, not {}", flag,
-                                 print_rate(kMostRate, "tasks", Grouping::kNone), text));
-  }
-  load.tasks_per_s = *rate;
-  return load;
-}
-
 std::vector<OpenLoad> tails() {
   std::vector<OpenLoad> loads;
   for (const std::chrono::seconds crash_every : {0s, 1s}) {
@@ -99,6 +82,27 @@ std::vector<OpenLoad> tails() {
       loads.push_back({.percent = percent, .crash_every = crash_every});
   }
   return loads;
+}
+
+/// "10%..120%" or "1k..50k/s".
+OpenLoad read_ramp(const std::string& text) {
+  const std::size_t dots = text.find("..");
+  if (dots == std::string::npos) {
+    throw UsageError(fmt::format(
+        "--ramp is the rate at the begin of a round and that at its end, for example 10%..120%, not '{}'",
+        text));
+  }
+  const OpenLoad end = read_rate(text.substr(dots + 2), "--ramp");
+  OpenLoad load = read_rate(text.substr(0, dots), "--ramp");
+  if ((load.percent > 0) != (end.percent > 0)) {
+    throw UsageError(fmt::format(
+        "--ramp '{}' begins and ends in different units; write both as % of the capacity or neither", text));
+  }
+  load.rise_to = end.rate();
+  if (load.rise_to <= load.rate())
+    throw UsageError(
+        fmt::format("--ramp '{}' does not rise; the second rate has to be the higher one", text));
+  return load;
 }
 
 /// The load of --ramp.
@@ -130,10 +134,8 @@ std::vector<std::string> split_rates(const std::vector<std::string>& lists) {
 
 /// With --tasks the rate says how long a round is.
 void check_counted_round(const OpenLoad& load, std::uint64_t tasks, const std::string& rate) {
-  if (load.stall.count() > 0 || load.crash_every.count() > 0 || load.rise_to > 0) {
-    const char* const flag = load.rise_to > 0         ? "--ramp"
-                             : load.stall.count() > 0 ? "--stall"
-                                                      : "--crash-every";
+  if (load.stall.count() > 0 || load.crash_every.count() > 0 || load.is_ramp()) {
+    const char* const flag = load.is_ramp() ? "--ramp" : load.stall.count() > 0 ? "--stall" : "--crash-every";
     throw UsageError(
         fmt::format("{} needs a round of known length; write --duration instead of --tasks", flag));
   }
@@ -160,31 +162,25 @@ std::optional<Arrivals> arrivals_named(std::string_view name) {
 }
 
 std::string rate_name(const OpenLoad& load) {
-  const char* const unit = load.tasks_per_s > 0 ? "" : "%";
-  std::string name = fmt::format("{}{}", load.tasks_per_s > 0 ? load.tasks_per_s : load.percent, unit);
-  if (load.rise_to > 0) name += fmt::format("..{}{}", load.rise_to, unit);
+  const char* const unit = load.percent > 0 ? "%" : "";
+  std::string name = fmt::format("{}{}", load.rate(), unit);
+  if (load.is_ramp()) name += fmt::format("..{}{}", load.rise_to, unit);
   return name;
 }
 
-OpenLoad read_rate(const std::string& text) { return read_rate_of("--rate", text); }
-
-OpenLoad read_ramp(const std::string& text) {
-  const std::size_t dots = text.find("..");
-  if (dots == std::string::npos) {
-    throw UsageError(fmt::format(
-        "--ramp is the rate at the begin of a round and that at its end, for example 10%..120%, not '{}'",
-        text));
+OpenLoad read_rate(const std::string& text, const char* flag) {
+  OpenLoad load;
+  if (text.ends_with('%')) {
+    load.percent = read_share(flag, text);
+    return load;
   }
-  const OpenLoad end = read_rate_of("--ramp", text.substr(dots + 2));
-  OpenLoad load = read_rate_of("--ramp", text.substr(0, dots));
-  if ((load.percent > 0) != (end.percent > 0)) {
-    throw UsageError(fmt::format(
-        "--ramp '{}' begins and ends in different units; write both as % of the capacity or neither", text));
+  const auto rate = parse_rate(flag, text);
+  if (!rate) throw UsageError(rate.error + ", or 70% of the capacity");
+  if (*rate > kMostRate) {
+    throw UsageError(fmt::format("{} can be {} at most, which is more than one thread submits, not {}", flag,
+                                 print_rate(kMostRate, "tasks", Grouping::kNone), text));
   }
-  load.rise_to = end.percent + end.tasks_per_s;  // one of them is 0
-  if (load.rise_to <= load.percent + load.tasks_per_s)
-    throw UsageError(
-        fmt::format("--ramp '{}' does not rise; the second rate has to be the higher one", text));
+  load.tasks_per_s = *rate;
   return load;
 }
 
@@ -216,7 +212,7 @@ std::vector<OpenLoad> read_loads(const BenchOptions& options) {
 }
 
 std::chrono::nanoseconds default_round_length(const OpenLoad& load) {
-  if (load.rise_to > 0) return kRampLength;
+  if (load.is_ramp()) return kRampLength;
   return std::max<std::chrono::nanoseconds>({kOpenRoundLength, kStallsInRound * load.stall,
                                              2 * load.stall_every, kCrashesInRound * load.crash_every});
 }
@@ -249,7 +245,7 @@ void check_round(const OpenLoad& load, const std::optional<std::uint64_t>& tasks
   if (few || count > static_cast<double>(kMostOpenTasks)) {
     throw UsageError(fmt::format(
         "{} {} gives {} tasks in a round of {}, and a round has {} to {}; write a {}",
-        load.rise_to > 0 ? "--ramp, on average" : "--rate", rate, print_number(count, Grouping::kNone),
+        load.is_ramp() ? "--ramp, on average" : "--rate", rate, print_number(count, Grouping::kNone),
         print_duration(round_length), kFewestOpenTasks, kMostOpenTasks,
         few ? "higher rate, or a longer --duration" : "lower rate, or a shorter --duration"));
   }

@@ -34,12 +34,13 @@ struct OpenLoad {
   std::chrono::nanoseconds crash_every{0};  ///< how often a task crashes its worker; 0: never
 
   bool operator==(const OpenLoad&) const = default;
-  /// Of a ramp: the rate at its end as a multiple of that at its begin; 0: there is none.
-  [[nodiscard]] double rise() const {
-    return rise_to > 0 ? rise_to / (percent > 0 ? percent : tasks_per_s) : 0;
-  }
+  [[nodiscard]] bool is_ramp() const { return rise_to > 0; }
+  /// The rate, of a ramp that at its begin, in the unit in which it was asked for.
+  [[nodiscard]] double rate() const { return percent > 0 ? percent : tasks_per_s; }
+  /// The rate at the end of a round as a multiple of that at its begin.
+  [[nodiscard]] double rise() const { return is_ramp() ? rise_to / rate() : 1; }
   /// The average rate of a round as a multiple of that at its begin.
-  [[nodiscard]] double mean() const { return rise_to > 0 ? (1 + rise()) / 2 : 1; }
+  [[nodiscard]] double mean() const { return (1 + rise()) / 2; }
 };
 
 /// "70%", "20000" or "10%..120%": the rate as names of cells and JSON have it.
@@ -60,10 +61,8 @@ inline constexpr std::chrono::milliseconds kRampLength{2000};
 /// A round is so many times longer than the time between its crashes, unless told.
 inline constexpr int kCrashesInRound = 3;
 
-/// One rate: "20k", "20k/s" or "70%". Errors: UsageError.
-[[nodiscard]] OpenLoad read_rate(const std::string& text);
-/// A ramp: "10%..120%" or "1k..50k/s". Errors: UsageError.
-[[nodiscard]] OpenLoad read_ramp(const std::string& text);
+/// One rate: "20k", "20k/s" or "70%". Takes: what it was given to. Errors: UsageError.
+[[nodiscard]] OpenLoad read_rate(const std::string& text, const char* flag = "--rate");
 
 /// Judges what was typed about load. Pure.
 ///

@@ -60,9 +60,8 @@ std::size_t step_at(const OpenRound& round, std::int64_t due_ns) {
 
 /// What the schedule of a ramp puts into its steps.
 void count_offered(const OpenRound& round, std::vector<RampStep>& steps) {
-  const double rise_per_step = (round.rise_to_per_s - round.tasks_per_s) / static_cast<double>(kRampSteps);
   for (std::size_t i = 0; i < steps.size(); ++i)
-    steps[i].offered_tasks_per_s = round.tasks_per_s + (static_cast<double>(i) + 0.5) * rise_per_step;
+    steps[i].offered_tasks_per_s = rate_of_step(round.tasks_per_s, round.rise_to_per_s, i);
   ArrivalTimes arrivals(round.arrivals, round.course(), round.seed);
   for (std::uint64_t i = 0; i < round.tasks; ++i) ++steps[step_at(round, arrivals.next())].offered;
 }

@@ -30,14 +30,11 @@ struct OpenRound {
   double crash_every_s = 0;
 
   [[nodiscard]] bool is_ramp() const { return rise_to_per_s > 0; }
-  /// On average over the round.
-  [[nodiscard]] double mean_per_s() const {
-    return is_ramp() ? (tasks_per_s + rise_to_per_s) / 2 : tasks_per_s;
+  [[nodiscard]] double end_per_s() const { return is_ramp() ? rise_to_per_s : tasks_per_s; }
+  [[nodiscard]] double length_s() const {
+    return static_cast<double>(tasks) / ((tasks_per_s + end_per_s()) / 2);
   }
-  [[nodiscard]] double length_s() const { return static_cast<double>(tasks) / mean_per_s(); }
-  [[nodiscard]] RateCourse course() const {
-    return {tasks_per_s, is_ramp() ? rise_to_per_s : tasks_per_s, is_ramp() ? length_s() : 0};
-  }
+  [[nodiscard]] RateCourse course() const { return {tasks_per_s, end_per_s(), length_s()}; }
 };
 
 struct OpenResult {

@@ -26,6 +26,10 @@ struct RampStep {
   LatencySpectrum latency;  ///< of those that were due in it and gave a result: from the intended start
 };
 inline constexpr std::size_t kRampSteps = 10;
+/// The average rate of a step, in whatever unit those at the begin and the end of the ramp are.
+[[nodiscard]] constexpr double rate_of_step(double begin, double end, std::size_t step) {
+  return begin + (end - begin) * (static_cast<double>(step) + 0.5) / static_cast<double>(kRampSteps);
+}
 
 /// What the open loop of one trial showed, beside what every sample has.
 struct OpenSample {

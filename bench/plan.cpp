@@ -328,9 +328,12 @@ Plan make_plan(const BenchOptions& options, const MachineRoom& room) {
     for (const OpenLoad& load : read_loads(variant)) loads.push_back(load);
   }
   choose_round_length(plan, options.duration, loads);
-  if (options.trials.empty() && !loads.empty()) plan.trials = kOpenLoopTrials;
-  const bool closed_pairs = loads.empty() && plan.backends.size() == 2;
-  if (options.trials.empty() && closed_pairs && !plan.precision) plan.precision = kDefaultPrecision;
+  if (options.trials.empty()) {
+    if (!loads.empty())
+      plan.trials = kOpenLoopTrials;
+    else if (plan.backends.size() == 2 && !plan.precision)
+      plan.precision = kDefaultPrecision;
+  }
   std::set<std::string> known;  // a sweep of what means nothing to a workload makes one cell again and again
   for (const Workload* workload : chosen) {
     for (const BenchOptions& variant : variants) {

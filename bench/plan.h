@@ -82,6 +82,9 @@ struct Cell {
   /// An A/A test: the backend that runs on both sides, whatever they are called.
   std::optional<Backend> twice = {};
   std::optional<OpenLoad> open = {};  ///< none: a closed loop
+
+  /// Whether tasks crash on purpose, and with them programs that do not survive it.
+  [[nodiscard]] bool crashes() const { return open && open->crash_every.count() > 0; }
 };
 
 /// The window of a cell, unless told.

@@ -62,7 +62,6 @@ std::optional<RateRun> run_one(const DrillOptions& options, RateSpec spec, int r
   const auto begin = Clock::now();
   const RateRun blank = make_run(spec, repeat);
   const bool stood_still = wait_for_end(trial, [&] {
-    if (!live) return;
     RateRun run = blank;
     static_cast<TaskCounts&>(run) = read_counts(trial.page());
     run.fired = trial.page().fired;
@@ -110,9 +109,9 @@ DrillResults run_rates(const DrillOptions& options,
   results.span = calibrate_span(kTaskTarget);
   const auto steps = plan_steps(options, results.span);
   for (const Step& step : steps) {
-    std::function<void(const RateRun&)> show;
-    if (live) show = [&](const RateRun& run) { live(run, results.rates.size(), steps.size()); };
-    auto run = run_one(options, step.spec, step.repeat, step.strikes, show);
+    auto run = run_one(options, step.spec, step.repeat, step.strikes, [&](const RateRun& so_far) {
+      if (live) live(so_far, results.rates.size(), steps.size());
+    });
     if (!run) {
       results.interrupted = true;
       return results;

@@ -263,8 +263,7 @@ std::string_view name_of(CellFinding finding) {
 std::string compare_with_expectation(const CellResult& cell, CellFinding finding) {
   if (cell.cell.twice) return "";  // nothing is expected of a backend against itself
   // Whatever a workload favours, a crash that ends the program costs more than one that ends a worker.
-  const bool crashes = cell.cell.open && cell.cell.open->crash_every.count() > 0;
-  const Expected expected = crashes ? Expected::kProcesses : cell.cell.workload->expected;
+  const Expected expected = cell.cell.crashes() ? Expected::kProcesses : cell.cell.workload->expected;
   const auto answer = [](bool met) { return met ? "as expected" : "surprise"; };
   const auto ratios = judged_log_ratios(cell);
   Judging declared = cell.judging;  // what the workload's author said counts as no difference

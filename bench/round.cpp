@@ -225,7 +225,7 @@ void open_up(RoundSpec& spec, const OpenLoad& load, double begin_per_s, std::uin
     return std::chrono::duration<double>(length).count();
   };
   spec.open = OpenRound{.tasks_per_s = begin_per_s,
-                        .rise_to_per_s = begin_per_s * load.rise(),
+                        .rise_to_per_s = load.is_ramp() ? begin_per_s * load.rise() : 0,
                         .tasks = spec.tasks,
                         .window = spec.window,
                         .workers = spec.workers,

@@ -266,8 +266,7 @@ class Runner {
       double& capacity = capacities_[name_of(closed)];
       if (capacity == 0) capacity = slowest_rate(result.cell, kCapacity_s);
       result.capacity_tasks_per_s = capacity;
-      result.rate_tasks_per_s =
-          std::min(kMostRate / std::max(1.0, load.rise()), capacity * load.percent / 100);
+      result.rate_tasks_per_s = std::min(kMostRate / load.rise(), capacity * load.percent / 100);
     }
     const auto longest = static_cast<double>(kLongestRound.count());
     const double mean_per_s = result.rate_tasks_per_s * load.mean();
@@ -299,9 +298,7 @@ class Runner {
     for (int reruns = 0;; ++reruns) {
       const ForeignMeter meter(trial_cpu_s_);
       std::vector<std::optional<Sample>> samples(cell.sides.size());
-      for (const std::size_t side : order) {
-        samples[side] = run_round(cell, cell.sides[side].backend);
-      }
+      for (const std::size_t side : order) samples[side] = run_round(cell, cell.sides[side].backend);
       // Reruns must not make a busy machine measure for ever.
       const bool affordable = results_.reruns * 5 < plan_.trials * static_cast<int>(plan_.cells.size());
       const double wall_s = meter.wall_s();
@@ -421,8 +418,8 @@ class Runner {
     taken.backend = backend;
     taken.left_out += result.tasks - spec.tasks;
     options_.trace->add(taken);
-    const bool may_crash = cell.open && cell.open->crash_every.count() > 0;
-    if (!may_crash || trial.finish().how != TrialEnd::How::kKilled) judge(trial, "traced", backend, result);
+    if (!cell.crashes() || trial.finish().how != TrialEnd::How::kKilled)
+      judge(trial, "traced", backend, result);
   }
 
   /// What a trial says that measures no rate: that it crashed, or a mistake of its tasks.

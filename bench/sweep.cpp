@@ -49,7 +49,7 @@ Value read_value(SweepAxis axis, const std::string& text) {
       break;
   }
   const OpenLoad load = read_rate(text);
-  return load.percent > 0 ? Value{load.percent, true} : Value{load.tasks_per_s};
+  return {load.rate(), load.percent > 0};
 }
 
 std::string write_value(SweepAxis axis, const Value& value) {

@@ -58,7 +58,7 @@ json open_load_json(const Cell& cell) {
   };
   return {{"rate_percent", load.percent > 0 ? json(load.percent) : json(nullptr)},
           {"rate_tasks_per_s", load.tasks_per_s},
-          {"rise_to", load.rise_to > 0 ? json(load.rise_to) : json(nullptr)},
+          {"rise_to", load.is_ramp() ? json(load.rise_to) : json(nullptr)},
           {"arrivals", name_of(load.arrivals)},
           {"stall_s", seconds(load.stall)},
           {"stall_every_s", seconds(load.stall_every)},

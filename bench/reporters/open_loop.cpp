@@ -113,7 +113,7 @@ std::string lateness_sentence(const BackendResult& side, const std::string& labe
 
 std::string print_offered_rate(const CellResult& cell) {
   const std::string begin = print_number(cell.rate_tasks_per_s);
-  if (cell.cell.open->rise_to <= 0) return begin + "/s";
+  if (!cell.cell.open->is_ramp()) return begin + "/s";
   return fmt::format("{} to {}/s", begin, print_number(cell.rate_tasks_per_s * cell.cell.open->rise()));
 }
 
@@ -131,7 +131,7 @@ std::string open_loop_sentences(const BenchResults& results) {
     const bool any = std::any_of(cell.sides.begin(), cell.sides.end(),
                                  [](const BackendResult& side) { return !side.samples.empty(); });
     if (!cell.cell.open || !any) continue;
-    if (cell.cell.open->rise_to > 0) continue;  // its knee says more than figures over all of its rates
+    if (cell.cell.open->is_ramp()) continue;  // its knee says more than figures over all of its rates
     const std::string label = label_of(cell.cell, results.plan);
     if (open <= kMostSentences) text += latency_sentence(cell, label, results.usable_cpus);
     for (const BackendResult& side : cell.sides) {

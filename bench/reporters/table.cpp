@@ -282,8 +282,7 @@ std::string print_tables(const BenchResults& results, const TextStyle& style) {
       "±: half the distance of the quartiles. [low, high]: 95 % interval of the median over the pairs. per "
       "CPU-s: the same ratio by\n"
       "tasks for each second of own CPU. sees: the smallest difference that four of five such runs would "
-      "find. "
-      "latency: submitted until\n"
+      "find. latency: submitted until\n"
       "settled. parallelism: own CPU / (time x min(workers, CPUs)). PSS: memory of all processes together, "
       "shared pages counted once.\n"
       "USS: the private part. Peak: a window of results held.\n";
